@@ -1,0 +1,1 @@
+"""TLL1: activation against loss."""

@@ -1,0 +1,1 @@
+"""TLL0: what the tool says about its own run."""

@@ -1,0 +1,1 @@
+"""The runtime guard, installed as `torchlosslint.runtime`. Needs the extra `runtime` (torch)."""

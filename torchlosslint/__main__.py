@@ -1,0 +1,5 @@
+"""`python -m torchlosslint`."""
+
+from torchlosslint.cli.main import main
+
+raise SystemExit(main())

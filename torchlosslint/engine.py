@@ -1,0 +1,235 @@
+"""A run: paths -> discovery -> screen -> program -> flow -> rules -> report."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from torchlosslint.config import Settings, selection
+from torchlosslint.finding import Finding, FlowStep, Location, Report, Skipped
+from torchlosslint.flow.entries import run_program
+from torchlosslint.flow.interpreter import Interpreter
+from torchlosslint.flow.values import Place
+from torchlosslint.judge import Judge, Raw
+from torchlosslint.program.program import Program
+from torchlosslint.program.resolve import Resolver
+from torchlosslint.rule import Rule, load_rules
+from torchlosslint.sources.decode import SourceError, decode, read_bytes
+from torchlosslint.sources.discovery import Root, discover
+from torchlosslint.sources.screen import ImportEdge, Screened, needed, screen
+from torchlosslint.syntax import ir
+from torchlosslint.syntax.guard import SyntaxTrouble, parse_safely
+from torchlosslint.syntax.positions import locate
+
+UNREADABLE = "TLL001"
+
+
+def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
+    """Lint files and folders.
+
+    Raises DiscoveryError for a path that is not there and ConfigError for an unknown rule.
+    """
+    rules = load_rules()
+    chosen = selection(settings, rules)
+    run = _Run(settings, [r for r in rules if r.code in chosen])
+    found = discover(paths)
+    run.report.skipped.extend(found.skipped)
+    run.named = found.named
+    run.report.files_checked = len(found.files)
+    for error in found.errors:
+        run.unreadable(error.path, error.line, error.column, error.message)
+    was_enabled = gc.isenabled()
+    gc.disable()
+    gc.freeze()  # what is there already outlives the run: no collection need look at it
+    try:
+        for root in found.roots:
+            run.root(root)
+            gc.collect()
+    finally:
+        gc.unfreeze()
+        if was_enabled:
+            gc.enable()
+    run.report.findings.sort(key=lambda f: (f.location.path, f.location.line, f.location.column, f.code))
+    return run.report
+
+
+class _Run:
+    """The state of one run over all roots."""
+
+    def __init__(self, settings: Settings, rules: list[Rule]) -> None:
+        self.settings = settings
+        self.rules = rules
+        self.by_code = {r.code: r for r in rules}
+        self.report = Report()
+        self.named: set[str] = set()
+        self.texts: dict[str, str] = {}
+        self.failed: set[str] = set()
+
+    def root(self, root: Root) -> None:
+        """Lint the files of one root, one connected part of its import graph at a time."""
+        resolver = Resolver([root.path, *self.settings.roots])
+        shown = {_key(path): path for path in root.files}
+        screened: dict[str, Screened] = {}
+        for key, path in shown.items():
+            data = read_bytes(path)
+            if isinstance(data, SourceError):
+                self.unreadable(path, data.line, data.column, data.message)
+            else:
+                screened[key] = screen(data)
+        edges: dict[tuple[str, ImportEdge], list[str]] = {}
+
+        def resolve(path: str, edge: ImportEdge) -> list[str]:
+            ident = (path, edge)
+            if ident not in edges:
+                edges[ident] = [p for p in resolver.files_of(edge, path) if p in screened]
+            return edges[ident]
+
+        wanted = needed(screened, resolve)
+        wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
+        for part in components(wanted, screened, resolve):
+            self.part(part, resolver, shown)
+
+    def part(self, files: list[str], resolver: Resolver, shown: dict[str, str]) -> None:
+        """Interpret files that import one another; report; give the memory back."""
+        parsed: dict[str, ir.Module | None] = {}
+
+        def parse(key: str) -> ir.Module | None:
+            if key not in parsed:
+                parsed[key] = self.parse(shown.get(key, key))
+            return parsed[key]
+
+        program = Program(resolver, parse)
+        judge = Judge(self.rules)
+        interpreter = Interpreter(program, judge)
+        run_program(interpreter, files)
+        self.conclude(judge, shown)
+        self.texts.clear()
+
+    def parse(self, path: str) -> ir.Module | None:
+        """The IR of a file; what cannot be read or parsed becomes a TLL001."""
+        data = read_bytes(path)
+        text = data if isinstance(data, SourceError) else decode(data, path)
+        if isinstance(text, SourceError):
+            self.unreadable(path, text.line, text.column, text.message)
+            return None
+        try:
+            module = parse_safely(path, text)
+        except SyntaxTrouble as trouble:
+            self.unreadable(path, trouble.line, trouble.column, trouble.message)
+            return None
+        self.report.files_parsed += 1
+        return module
+
+    def unreadable(self, path: str, line: int, column: int, message: str) -> None:
+        """TLL001 for a file, once."""
+        if path in self.failed:
+            return
+        self.failed.add(path)
+        self.report.skipped.append(Skipped(path, message))
+        rule = self.by_code.get(UNREADABLE)
+        if rule is not None:
+            where = Location(path, max(line, 1), max(column, 1), max(line, 1), max(column, 1))
+            help_text = "Mend the file, or leave it out of the paths that are linted."
+            self.report.findings.append(
+                Finding(rule.code, rule.name, rule.severity, "certain", message, help_text, where)
+            )
+
+    def conclude(self, judge: Judge, shown: dict[str, str]) -> None:
+        """Raw findings and unjudged losses to the report, with positions."""
+        raws = [
+            (raw, confidence)
+            for raw in judge.found.values()
+            if self.settings.shows(confidence := judge.confidence(raw))
+        ]
+        calls = self.report.loss_calls
+        calls.judged += len(judge.judged)
+        calls.unknown += len(judge.seen)
+        calls.seen = calls.judged + calls.unknown
+        places = [p for raw, _ in raws for p in _places(raw)]
+        places.extend(judge.seen if self.settings.verbose else ())
+        where = self.locations(places, shown)
+        for place, reason in judge.seen.items():
+            if self.settings.verbose and place in where:
+                calls.reasons.append((where[place].path, where[place].line, reason))
+        for raw, confidence in raws:
+            location = where.get(raw.place)
+            if location is None:
+                continue
+            steps = [FlowStep(where[s.place], s.note) for s in raw.steps if s.place in where]
+            if raw.loss_place is not None and raw.loss_place != raw.place and raw.loss_place in where:
+                steps.append(FlowStep(where[raw.loss_place], "the torch loss is called here"))
+            rule = raw.rule
+            problem = raw.problem
+            self.report.findings.append(
+                Finding(
+                    rule.code,
+                    rule.name,
+                    raw.severity,
+                    confidence,
+                    problem.message,
+                    problem.help,
+                    location,
+                    tuple(steps),
+                )
+            )
+
+    def locations(self, places: Iterable[Place], shown: dict[str, str]) -> dict[Place, Location]:
+        """Positions of nodes: files with findings are parsed once more."""
+        by_file: dict[str, set[int]] = defaultdict(set)
+        for place in places:
+            by_file[place.path].add(place.o)
+        out: dict[Place, Location] = {}
+        for key, ordinals in by_file.items():
+            path = shown.get(key, key)
+            data = read_bytes(path)
+            text = data if isinstance(data, SourceError) else decode(data, path)
+            if isinstance(text, SourceError):
+                continue
+            for ordinal, (line, column, end_line, end_column) in locate(text, ordinals).items():
+                out[Place(key, ordinal)] = Location(
+                    path.replace(os.sep, "/"), line, column, end_line, end_column
+                )
+        return out
+
+
+def _places(raw: Raw) -> list[Place]:
+    places = [raw.place, *(s.place for s in raw.steps)]
+    if raw.loss_place is not None:
+        places.append(raw.loss_place)
+    return places
+
+
+def _key(path: str) -> str:
+    return os.path.normpath(path)
+
+
+def components(
+    wanted: Iterable[str], screened: dict[str, Screened], resolve: Callable[[str, ImportEdge], list[str]]
+) -> list[list[str]]:
+    """The needed files in groups that import one another, importers before what they import."""
+    wanted = sorted(wanted)
+    inside = set(wanted)
+    parent = {p: p for p in wanted}
+
+    def find(path: str) -> str:
+        while parent[path] != path:
+            parent[path] = parent[parent[path]]
+            path = parent[path]
+        return path
+
+    imported: dict[str, int] = dict.fromkeys(wanted, 0)
+    for path in wanted:
+        for edge in screened[path].imports:
+            for other in resolve(path, edge):
+                if other in inside and other != path:
+                    imported[other] += 1
+                    a, b = find(path), find(other)
+                    if a != b:
+                        parent[b] = a
+    groups: dict[str, list[str]] = defaultdict(list)
+    for path in wanted:
+        groups[find(path)].append(path)
+    return [sorted(group, key=lambda p: (imported[p] > 0, p)) for group in groups.values()]

@@ -1,0 +1,93 @@
+"""What a rule reports, in the shape that every output format reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+Confidence = Literal["certain", "likely", "possible"]
+CONFIDENCES: tuple[Confidence, ...] = ("possible", "likely", "certain")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A span of source. Lines and columns count from 1, columns in code points; `cell` is the
+    number of the notebook cell, or None."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    cell: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One step from the cause to the loss."""
+
+    location: Location
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the span by `text`."""
+
+    location: Location
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A mechanical change. `safety` is "safe", "unsafe" or "display"."""
+
+    safety: str
+    description: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding. `message` says what is wrong and why it hurts, `help` what to write instead."""
+
+    code: str
+    name: str
+    severity: Severity
+    confidence: Confidence
+    message: str
+    help: str
+    location: Location
+    flow: tuple[FlowStep, ...] = ()
+    fix: Fix | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file, or a part of the work on it, that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class LossCalls:
+    """How many loss calls were seen, judged, and left unknown; `reasons` lists the unknown ones
+    as (path, line, reason)."""
+
+    seen: int = 0
+    judged: int = 0
+    unknown: int = 0
+    reasons: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Report:
+    """The outcome of a run: what every format prints."""
+
+    findings: list[Finding] = field(default_factory=list)
+    files_checked: int = 0
+    files_parsed: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+    loss_calls: LossCalls = field(default_factory=LossCalls)

@@ -1,0 +1,214 @@
+"""Guards: conjunctions of facts about immutable sources, and alternatives under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torchlosslint.flow.values import (
+    MAX_ALTERNATIVES,
+    NO_GUARD,
+    Choice,
+    Fact,
+    Guard,
+    Unknown,
+    Value,
+)
+
+TRUTH = ("truth",)
+
+
+def source(value: Unknown) -> tuple[str, object]:
+    """The source of facts about an unknown: "C" for a choice by configuration, "D" for data."""
+    return ("C" if value.config else "D", value.key)
+
+
+def is_config(fact: Fact) -> bool:
+    """Whether the fact is a choice of whoever runs the program, not one on data."""
+    return isinstance(fact[0], tuple) and fact[0][0] == "C"
+
+
+def compatible(a: Guard, b: Guard) -> bool:
+    """Whether both guards can hold at once."""
+    if not a or not b:
+        return True
+    if not _sets_compatible(a, b):
+        return False
+    if len(a) > len(b):
+        a, b = b, a
+    for src, what, polarity in a:
+        if (src, what, not polarity) in b:
+            return False
+        for other_src, other_what, other_polarity in b:
+            if other_src != src or other_what == what:
+                continue
+            if polarity and other_polarity and _constant(what) and _constant(other_what):
+                return False  # equal to two different constants
+            if what is TRUTH and other_polarity and _truth(other_what) is not None:
+                if _truth(other_what) is not polarity:
+                    return False
+            elif (
+                other_what is TRUTH
+                and polarity
+                and _truth(what) is not None
+                and _truth(what) is not other_polarity
+            ):
+                return False
+    return True
+
+
+def _constant(what: object) -> bool:
+    return isinstance(what, tuple) and what[0] == "="
+
+
+def _sets_compatible(a: Guard, b: Guard) -> bool:
+    """Facts `one of these constants`: something must be left of each of them."""
+    for one, other in ((a, b), (b, a)):
+        for src, what, _ in one:
+            if not (isinstance(what, tuple) and what[0] == "in"):
+                continue
+            left = set(what[1])
+            for other_src, other_what, polarity in other:
+                if other_src != src or not isinstance(other_what, tuple) or len(other_what) != 2:
+                    continue
+                values = set(other_what[1]) if other_what[0] == "in" else {other_what[1]}
+                left = left & values if polarity else left - values
+            if not left:
+                return False
+    return True
+
+
+def disjoin(guards: list[Guard]) -> Guard:
+    """What holds in every one of the guards; where each says what one source equals: one of those."""
+    out = common(guards)
+    if len(guards) < 2:
+        return out
+    equalities: list[dict[object, object]] = [
+        {src: what[1] for src, what, polarity in g if polarity and isinstance(what, tuple) and what[0] == "="}
+        for g in guards
+    ]
+    for src in equalities[0]:
+        if all(src in e for e in equalities):
+            values = frozenset(e[src] for e in equalities)
+            if len(values) > 1:
+                out = out | {(src, ("in", values), True)}
+    return out
+
+
+def _truth(what: object) -> bool | None:
+    return bool(what[1]) if isinstance(what, tuple) and len(what) == 2 and what[0] == "=" else None
+
+
+def equals(value: Unknown, constant: object, polarity: bool) -> Guard:
+    """The guard that an unknown equals (or does not equal) a constant."""
+    return frozenset(((source(value), ("=", constant), polarity),))
+
+
+def truthy(value: Unknown, polarity: bool) -> Guard:
+    """The guard that an unknown is true (or false)."""
+    return frozenset(((source(value), TRUTH, polarity),))
+
+
+def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
+    """One value out of guarded alternatives: flat, without contradictions, equal ones merged."""
+    flat: list[tuple[Guard, Value]] = []
+    for guard, value in alternatives:
+        if isinstance(value, Choice):
+            for inner, v in value.alts:
+                if compatible(guard, inner):
+                    flat.append((guard | inner, v))
+        else:
+            flat.append((guard, value))
+    if not flat:
+        return Unknown("no path leads here")
+    out: list[tuple[Guard, Value]] = []
+    for guard, value in flat:
+        for i, (other, known) in enumerate(out):
+            if known is value or known == value:
+                merged = _merge(other, guard)
+                if merged is not None:
+                    out[i] = (merged, known)
+                    break
+        else:
+            out.append((guard, value))
+    first = out[0][1]
+    if all(v is first or v == first for _, v in out[1:]):
+        return first
+    if len(out) > MAX_ALTERNATIVES:
+        out = _squeeze(out)
+        if len(out) > MAX_ALTERNATIVES:
+            return Unknown("more than eight alternatives")
+    return Choice(tuple(out))
+
+
+def _merge(a: Guard, b: Guard) -> Guard | None:
+    """`a or b` where that is a conjunction again: equal, implied, or complementary in one fact."""
+    if a <= b:
+        return a
+    if b <= a:
+        return b
+    only_a, only_b = a - b, b - a
+    if len(only_a) == 1 and len(only_b) == 1:
+        (sa, wa, pa), (sb, wb, pb) = next(iter(only_a)), next(iter(only_b))
+        if sa == sb and wa == wb and pa is not pb:
+            return a & b
+    return None
+
+
+def _squeeze(alts: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
+    out: list[tuple[Guard, Value]] = []
+    for guard, value in alts:
+        for i, (other, known) in enumerate(out):
+            if known is value or known == value:
+                out[i] = (other & guard, known)
+                break
+        else:
+            out.append((guard, value))
+    return out
+
+
+def common(guards: list[Guard]) -> Guard:
+    """The facts that hold in all of the guards."""
+    if not guards:
+        return NO_GUARD
+    out = guards[0]
+    for guard in guards[1:]:
+        out = out & guard
+    return out
+
+
+def alternatives(value: Value, facts: Guard) -> list[tuple[Guard, Value]]:
+    """The alternatives of a value that do not contradict the facts."""
+    if isinstance(value, Choice):
+        return [(g, v) for g, v in value.alts if compatible(g, facts)]
+    return [(NO_GUARD, value)]
+
+
+def narrow(value: Value, facts: Guard) -> Value:
+    """The value as far as the facts leave a choice."""
+    if isinstance(value, Choice) and facts:
+        live = [(g, v) for g, v in value.alts if compatible(g, facts)]
+        if len(live) == 1:
+            return live[0][1]
+        if 0 < len(live) < len(value.alts):
+            return Choice(tuple(live))
+    return value
+
+
+def merged(guards: list[Guard]) -> list[Guard]:
+    """The guards with complementary ones joined: what remains needs to hold for one of them."""
+    out = list(dict.fromkeys(guards))
+    changed = True
+    while changed and len(out) > 1:
+        changed = False
+        for i in range(len(out)):
+            for j in range(i + 1, len(out)):
+                both = _merge(out[i], out[j])
+                if both is not None:
+                    out = [g for k, g in enumerate(out) if k not in (i, j)]
+                    if both not in out:
+                        out.append(both)
+                    changed = True
+                    break
+            if changed:
+                break
+    return out

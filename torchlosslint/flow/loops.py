@@ -1,0 +1,295 @@
+"""Loops: known sequences are unrolled, the others take two passes, then widen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements
+from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
+from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.state import MISSING, Diff
+from torchlosslint.flow.values import (
+    Bound,
+    Const,
+    ExtObj,
+    Guard,
+    Place,
+    StarV,
+    SymInt,
+    TupleV,
+    Unknown,
+    Value,
+)
+from torchlosslint.syntax import ir
+
+if TYPE_CHECKING:
+    from torchlosslint.flow.machine import Machine
+
+
+def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
+    """`for target in iter`."""
+    place = Place(frame.module.path, s.o)
+    iterable = m.eval(s.iter, frame)
+    seen = counted(m, iterable, place)
+    nested = _has_loop(s.body)
+    known = seen.known and len(seen.items) <= (MAX_UNROLL if not nested else 8)
+    if isinstance(iterable, ExtObj) and iterable.qual == "builtins.range" and nested and len(seen.items) > 3:
+        known = False
+    exits, frame.loop_exits = frame.loop_exits, []
+    if known:
+        status = _unrolled(m, s, seen.items, frame)
+    else:
+        status = _widened(m, s, seen, frame)
+    frame.loop_exits = exits
+    if status == NORMAL and s.orelse:
+        return m.exec(s.orelse, frame)
+    return status
+
+
+def _has_loop(body: list[ir.Stmt]) -> bool:
+    for stmt in body:
+        kind = type(stmt)
+        if kind is ir.For or kind is ir.While:
+            return True
+        if kind is ir.If and (_has_loop(stmt.body) or _has_loop(stmt.orelse)):  # type: ignore[union-attr]
+            return True
+        if kind is ir.With and _has_loop(stmt.body):  # type: ignore[union-attr]
+            return True
+    return False
+
+
+def _once(m: Machine, s: ir.For | ir.While, item: Value | None, frame: Frame) -> int:
+    """One pass; joins what `continue` paths had written."""
+    if item is not None and isinstance(s, ir.For):
+        m.assign(s.target, item, frame)
+    saved = m.facts
+    pending = len(frame.loop_exits)
+    status = m.exec(s.body, frame)
+    exits = frame.loop_exits[pending:]
+    del frame.loop_exits[pending:]
+    if exits:
+        paths: list[tuple[Guard, Diff]] = [(g - saved, d) for g, d in exits]
+        if status in (NORMAL, CONTINUE, BREAK):
+            paths.append((m.facts - saved, {}))
+        m.journal.join(paths)
+        if status in (RETURN, RAISE):
+            status = CONTINUE
+    m.facts = saved
+    return status
+
+
+def _unrolled(m: Machine, s: ir.For, items: list[Value], frame: Frame) -> int:
+    for item in items:
+        status = _once(m, s, item, frame)
+        if status in (RETURN, RAISE):
+            return status
+        if status == BREAK:
+            break
+        if m.exhausted():
+            break
+    return NORMAL
+
+
+def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Frame) -> int:
+    """Two passes: what the first wrote and still changes is unknown in the second; lists that
+    grew hold the first pass's additions any number of times, then the second's."""
+    first, last = _passes(seen)
+    before = {}
+    m.journal.branch()
+    status = NORMAL
+    for item in first:
+        status = _once(m, s, item, frame)
+        if status in (BREAK, RETURN, RAISE):
+            break
+    written = m.journal.commit()
+    before = {k: (t, key, old) for k, (t, key, old) in written.items()}
+    if status in (RETURN, RAISE, BREAK):
+        return NORMAL if status == BREAK else status
+    middle = {k: t.get(key, MISSING) for k, (t, key, _) in before.items()}
+    if first == last and _settled(before, middle, frame.scope.names):
+        for ident, (target, key, old) in before.items():
+            now = middle[ident]
+            if isinstance(old, Const) and _number(old) and now != old:
+                m.write(target, key, m.unknown("changes in a loop"))
+            elif key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV) and now != old:
+                m.write(target, key, TupleV((*old.items, StarV(now.items[len(old.items) :]))))
+        return NORMAL
+    for ident, (target, key, old) in before.items():
+        now = middle[ident]
+        if (
+            isinstance(now, Const)
+            and isinstance(now.value, (int, float))
+            and isinstance(old, Const)
+            and now != old
+        ):
+            m.write(target, key, m.unknown("changes in a loop"))
+    for item in last:
+        status = _once(m, s, item, frame)
+        if status in (BREAK, RETURN, RAISE):
+            break
+    for ident, (target, key, old) in before.items():
+        if key == "items":
+            grown = _grown(old, middle[ident], target.get(key))
+            if grown is not None:
+                m.write(target, key, grown)
+    return RETURN if status == RETURN and not _may_fall_through(s) else NORMAL
+
+
+def _number(value: Const) -> bool:
+    return isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
+
+
+def _settled(before: Diff, middle: dict[tuple[int, Any], Any], local: dict[str, Any]) -> bool:
+    """Whether a second pass would find what the first one found: nothing that was there before
+    has changed, but for counters and lists of numbers."""
+    news: dict[int, int] = {}
+    for target, _, old in before.values():
+        if old is MISSING:
+            news[id(target)] = news.get(id(target), 0) + 1
+    for ident, (target, key, old) in before.items():
+        now = middle[ident]
+        if old is now or old == now:
+            continue
+        # A new local variable, or an attribute of an object that is new itself.
+        if old is MISSING and (target is local or news[id(target)] == len(target)):
+            continue
+        if isinstance(old, Const) and _number(old) and isinstance(now, (Const, Unknown)):
+            continue
+        if key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV):
+            n = len(old.items)
+            if now.items[:n] == old.items and all(isinstance(v, (Unknown, Const)) for v in now.items[n:]):
+                continue
+        if isinstance(old, Unknown) and isinstance(now, Unknown):
+            continue
+        return False
+    return True
+
+
+def _may_fall_through(s: ir.For | ir.While) -> bool:
+    return isinstance(s, ir.For)
+
+
+def _grown(old: object, middle: object, now: object) -> TupleV | None:
+    if not (isinstance(old, TupleV) and isinstance(middle, TupleV) and isinstance(now, TupleV)):
+        return None
+    n, k, e = len(old.items), len(middle.items), len(now.items)
+    if not (n < k < e) or middle.items[:n] != old.items or now.items[:k] != middle.items:
+        return None
+    return TupleV((*old.items, StarV(middle.items[n:]), *now.items[k:]))
+
+
+def _passes(seen: Elements | None) -> tuple[list[Value | None], list[Value | None]]:
+    """The elements of the first and of the second (last) pass."""
+    if seen is None:
+        return [None], [None]
+    first: list[Value | None] = []
+    last: list[Value | None] = []
+    starred = [i for i, v in enumerate(seen.items) if isinstance(v, StarV)]
+    if not starred:
+        # A long known sequence: its first and its last element.
+        return [seen.items[0]], [seen.items[-1]]
+    for i, item in enumerate(seen.items):
+        if isinstance(item, StarV):
+            (first if i <= starred[0] else last).extend(item.items)
+            if i == starred[-1] == len(seen.items) - 1:
+                last.extend(item.items)
+        else:
+            (first if i < starred[-1] else last).append(item)
+    return first, last
+
+
+def exec_while(m: Machine, s: ir.While, frame: Frame) -> int:
+    """`while test`: the test's first value decides whether the body runs."""
+    outcomes = m.truth(m.eval(s.test, frame))
+    if outcomes and not any(b for _, b in outcomes):
+        return m.exec(s.orelse, frame)
+    exits, frame.loop_exits = frame.loop_exits, []
+    status = _widened(m, s, None, frame)
+    frame.loop_exits = exits
+    return status
+
+
+def counted(m: Machine, iterable: Value, place: Place) -> Elements:
+    """The elements of an iterable; range, enumerate, zip and reversed keep track of the last one."""
+    if isinstance(iterable, ExtObj):
+        name = iterable.qual
+        if name == "builtins.range":
+            return _range(m, iterable)
+        if name == "builtins.enumerate" and iterable.args:
+            inner = counted(m, iterable.args[0], place)
+            start = iterable.args[1] if len(iterable.args) > 1 else iterable.kwargs.get("start")
+            offset = start.value if isinstance(start, Const) and isinstance(start.value, int) else 0
+            return _enumerated(m, inner, offset)
+        if name == "builtins.zip" and iterable.args:
+            return _zipped([counted(m, a, place) for a in iterable.args])
+        if name == "builtins.reversed" and iterable.args:
+            inner = counted(m, iterable.args[0], place)
+            return Elements(list(reversed(inner.items)), inner.length_key)
+        if name in ("itertools.chain",):
+            out: list[Value] = []
+            for arg in iterable.args:
+                out.extend(counted(m, arg, place).items)
+            return Elements(out)
+        if name.startswith("tqdm.") and iterable.args:
+            return counted(m, iterable.args[0], place)
+    return elements(m, iterable, place)
+
+
+def _range(m: Machine, obj: ExtObj) -> Elements:
+    args = obj.args
+    numbers = [a.value for a in args if isinstance(a, Const) and isinstance(a.value, int)]
+    if len(numbers) == len(args) and args:
+        try:
+            span = range(*numbers)
+        except (TypeError, ValueError):
+            return Elements([StarV((m.unknown("a loop counter"),))])
+        if len(span) <= MAX_UNROLL:
+            return Elements([Const(i) for i in span])
+        return Elements([StarV((m.unknown("a loop counter"),)), Const(span[-1])])
+    stop = args[0] if len(args) == 1 else args[1] if len(args) > 1 else None
+    any_index = m.unknown("a loop counter")
+    if isinstance(stop, Unknown):
+        stop = SymInt(stop.key, 0)
+    if isinstance(stop, SymInt) and len(args) < 3:
+        return Elements([StarV((any_index,)), SymInt(stop.base, stop.offset - 1)], ("range", stop.base))
+    return Elements([StarV((any_index,))])
+
+
+def _enumerated(m: Machine, inner: Elements, start: int) -> Elements:
+    if inner.known:
+        return Elements([TupleV((Const(i + start), v)) for i, v in enumerate(inner.items)])
+    out: list[Value] = []
+    for item in inner.items:
+        if isinstance(item, StarV):
+            out.append(StarV(tuple(TupleV((m.unknown("a loop counter"), v)) for v in item.items)))
+        else:
+            out.append(TupleV((m.unknown("a loop counter"), item)))
+    last = inner.items[-1] if inner.items else None
+    if inner.length_key is not None and isinstance(last, StarV):
+        # The last element again, with the index that it has.
+        out.append(TupleV((SymInt(inner.length_key, start - 1), last.items[-1])))
+    elif inner.length_key is not None and out and isinstance(last, Value):
+        out[-1] = TupleV((SymInt(inner.length_key, start - 1), last))
+    return Elements(out, inner.length_key)
+
+
+def _zipped(columns: list[Elements]) -> Elements:
+    if all(c.known for c in columns):
+        return Elements([TupleV(row) for row in zip(*(c.items for c in columns), strict=False)])
+    if any(c.known for c in columns):
+        size = min(len(c.items) for c in columns if c.known)
+        rows = []
+        for i in range(min(size, MAX_UNROLL)):
+            rows.append(TupleV(tuple(c.items[i] if c.known else _any(c) for c in columns)))
+        return Elements(list(rows))
+    return Elements([StarV((TupleV(tuple(_any(c) for c in columns)),))], columns[0].length_key)
+
+
+def _any(seen: Elements) -> Value:
+    for item in seen.items:
+        if isinstance(item, StarV):
+            return item.items[0]
+    return seen.items[0] if seen.items else Unknown("an element of an empty sequence")
+
+
+__all__ = ["Bound", "counted", "exec_for", "exec_while"]

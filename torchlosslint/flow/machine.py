@@ -1,0 +1,153 @@
+"""The state of one interpretation and the operations that its parts ask of each other.
+
+`Machine` is abstract: each folder-mate implements one part as functions over a machine, and
+`interpreter.Interpreter` binds them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torchlosslint.flow.facts import compatible, narrow
+from torchlosslint.flow.memo import Entry
+from torchlosslint.flow.scope import Frame, Scope
+from torchlosslint.flow.state import Journal
+from torchlosslint.flow.values import (
+    NO_GUARD,
+    ClassV,
+    Guard,
+    Instance,
+    Place,
+    Tensor,
+    Unknown,
+    Value,
+)
+from torchlosslint.program.module import ModuleInfo
+from torchlosslint.program.program import Program
+from torchlosslint.syntax import ir
+
+NORMAL, RETURN, BREAK, CONTINUE, RAISE = range(5)
+
+MAX_DEPTH = 40  # calls within calls
+MAX_STEPS = 30_000  # statements an entry point
+MAX_RECURSION = 2  # times one function may be on the stack
+
+
+class Sink(Protocol):
+    """Who is told of losses and events (the rules' side of the engine)."""
+
+    def loss(self, m: Machine, use: Any, frame: Frame) -> None:
+        """A torch loss was reached."""
+
+    def event(self, m: Machine, kind: str, value: Tensor, place: Place, frame: Frame) -> None:
+        """Something else that a rule may look at."""
+
+
+class Machine:
+    """Abstract; see the module."""
+
+    def __init__(self, program: Program, sink: Sink) -> None:
+        self.program = program
+        self.sink = sink
+        self.journal = Journal()
+        self.write = self.journal.write
+        self.facts: Guard = NO_GUARD
+        self.chosen: Guard = NO_GUARD  # the facts taken on by distributing over alternatives
+        self.steps = 0
+        self.called: set[int] = set()  # ids of function nodes that something called
+        self.instances: dict[int, list[Instance]] = {}  # id of ClassV -> instances made
+        self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
+        self.stack: list[int] = []  # ids of function nodes that are running
+        self.classes: list[ClassV] = []
+        self.functions: list[Any] = []
+        self.frame: Frame | None = None
+        self.memo: dict[Any, Entry] = {}
+        self.reports = 0  # losses and events reached so far
+        self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
+
+    # ---- small helpers, shared by all parts
+
+    def exhausted(self) -> bool:
+        """Whether the entry point has used its budget."""
+        return self.steps > MAX_STEPS
+
+    def begin_entry(self) -> None:
+        """Start the budget of a new entry point."""
+        self.steps = 0
+        self.facts = NO_GUARD
+        self.chosen = NO_GUARD
+        self.stack.clear()
+
+    def unknown(self, reason: str, like: Value | None = None) -> Unknown:
+        """A new unknown; the reason of `like` is kept where that is unknown already."""
+        if isinstance(like, Unknown):
+            return Unknown(like.reason)
+        return Unknown(reason)
+
+    def consistent(self, guard: Guard) -> bool:
+        """Whether a guard may hold here."""
+        return compatible(guard, self.facts)
+
+    def read(self, value: Value) -> Value:
+        """A stored value, as far as the path leaves a choice."""
+        return narrow(value, self.facts)
+
+    def under(self, alternatives: list[tuple[Guard, Value]], run: Callable[[Value], Value]) -> Value:
+        """Run an operation for each alternative as a branch of its own; join state and results."""
+        raise NotImplementedError
+
+    def branch_values(self, options: list[tuple[Guard, Callable[[], Value]]]) -> Value:
+        """Run each option as a branch under its guard; join state and results."""
+        raise NotImplementedError
+
+    def distribute(self, values: list[Value], run: Callable[[list[Value]], Value]) -> Value:
+        """Run a pure operation for each consistent combination of alternatives; join the results."""
+        raise NotImplementedError
+
+    # ---- the parts
+
+    def eval(self, expr: ir.Expr, frame: Frame) -> Value:
+        """The value of an expression."""
+        raise NotImplementedError
+
+    def exec(self, body: list[ir.Stmt], frame: Frame) -> int:
+        """Run statements; say how they were left."""
+        raise NotImplementedError
+
+    def assign(self, target: ir.Expr, value: Value, frame: Frame) -> None:
+        """Bind a target."""
+        raise NotImplementedError
+
+    def call(
+        self, callee: Value, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
+    ) -> Value:
+        """Call any value."""
+        raise NotImplementedError
+
+    def call_method(self, obj: Value, name: str, args: list[Value], place: Place, frame: Frame) -> Value:
+        """Call a method by name."""
+        return self.call(self.get_attr(obj, name, place), args, {}, place, frame)
+
+    def get_attr(self, obj: Value, name: str, place: Place) -> Value:
+        """Read an attribute."""
+        raise NotImplementedError
+
+    def set_attr(self, obj: Value, name: str, value: Value) -> None:
+        """Write an attribute."""
+        raise NotImplementedError
+
+    def truth(self, value: Value) -> list[tuple[Guard, bool]]:
+        """The ways in which a value may be true or false here."""
+        raise NotImplementedError
+
+    def import_module(self, info: ModuleInfo) -> None:
+        """Run a module's top level once."""
+        raise NotImplementedError
+
+    def module_scope(self, info: ModuleInfo) -> Scope:
+        """The scope of a module."""
+        if info.scope is None:
+            info.scope = Scope(info.globals, None)
+        scope: Scope = info.scope
+        return scope

@@ -1,0 +1,434 @@
+"""Python's own functions, and a few of the standard library, on abstract values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from torchlosslint.flow import nn_modules
+from torchlosslint.flow.facts import choose
+from torchlosslint.flow.iteration import content, elements, flat, length
+from torchlosslint.flow.ops import FUNCTIONS, normalise
+from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.values import (
+    FALSE,
+    NONE,
+    TRUE,
+    Bound,
+    Choice,
+    ClassV,
+    Const,
+    DictV,
+    External,
+    ExtObj,
+    Func,
+    Instance,
+    ListV,
+    ModuleV,
+    Obj,
+    Place,
+    StarV,
+    Super,
+    Tensor,
+    TupleV,
+    Unknown,
+    Value,
+)
+
+if TYPE_CHECKING:
+    from torchlosslint.flow.machine import Machine
+    from torchlosslint.flow.scope import Frame
+
+Args = list[Value]
+Kwargs = dict[str, Value]
+Function = Callable[["Machine", Args, Kwargs, Place, "Frame"], Value]
+
+
+def call(m: Machine, name: str, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """A builtin function or class by name."""
+    handler = _BUILTINS.get(name)
+    if handler is not None:
+        return handler(m, args, kwargs, place, frame)
+    if name in ("range", "enumerate", "zip", "reversed"):
+        return ExtObj("builtins." + name, tuple(args), kwargs, place)
+    if name == "print":
+        return NONE
+    return Unknown(f"a builtin: {name}")
+
+
+def _len(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if not args:
+        return m.unknown("len()")
+    value = args[0]
+    if isinstance(value, Choice):
+        return choose([(g, length(m, v)) for g, v in value.alts])
+    if isinstance(value, Instance):
+        from torchlosslint.flow.attributes import find_special
+
+        method = find_special(value, "__len__")
+        if method is not None:
+            return m.call(method, [], {}, place, frame)
+    return length(m, value)
+
+
+def _super(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    here: Frame | None = frame
+    if len(args) == 2 and isinstance(args[0], ClassV):
+        return Super(args[1], args[0])
+    from torchlosslint.flow.names import lookup
+
+    owner = lookup(m, "__class__", frame)
+    while here is not None and here.self_value is None:
+        here = here.caller
+    if isinstance(owner, ClassV) and here is not None and here.self_value is not None:
+        return Super(here.self_value, owner)
+    return m.unknown("super()")
+
+
+def _list(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    out = ListV(place)
+    if not args:
+        m.write(out.attrs, "items", TupleV(()))
+        return out
+    held = content(m, args[0])
+    if held is None:
+        from torchlosslint.flow.loops import counted
+
+        held = TupleV(tuple(counted(m, args[0], place).items))
+    m.write(out.attrs, "items", held)
+    return out
+
+
+def _tuple(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if not args:
+        return TupleV(())
+    held = content(m, args[0])
+    if isinstance(held, TupleV):
+        return TupleV(held.items)
+    return TupleV(tuple(elements(m, args[0], place).items))
+
+
+def _dict(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    out = DictV(place)
+    if args:
+        if isinstance(args[0], DictV):
+            for key, value in args[0].attrs.items():
+                m.write(out.attrs, key, value)
+        else:
+            held = content(m, args[0])
+            for pair in held.items if isinstance(held, TupleV) else (None,):
+                if isinstance(pair, TupleV) and len(pair.items) == 2 and isinstance(pair.items[0], Const):
+                    m.write(out.attrs, ("k", pair.items[0].value), pair.items[1])
+                else:
+                    m.write(out.attrs, "open", TRUE)
+    for name, value in kwargs.items():
+        m.write(out.attrs, "open" if name == "**" else ("k", name), value)
+    return out
+
+
+def _getattr(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if len(args) < 2:
+        return m.unknown("getattr()")
+    name = args[1]
+    if isinstance(name, Choice):
+        return choose([(g, _getattr(m, [args[0], v, *args[2:]], {}, place, frame)) for g, v in name.alts])
+    if isinstance(name, Const) and isinstance(name.value, str):
+        m.frame = frame
+        found = m.get_attr(args[0], name.value, place)
+        if len(args) > 2 and isinstance(found, Unknown) and isinstance(args[0], (Instance, ClassV)):
+            return args[2]
+        return found
+    if isinstance(args[0], External) and args[0].qual.startswith("torchvision.models"):
+        return External(args[0].qual + ".*")
+    return Unknown("getattr() with an unknown name")
+
+
+def _hasattr(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if len(args) == 2 and isinstance(args[1], Const) and isinstance(args[0], Instance):
+        from torchlosslint.flow.attributes import find_in_class
+
+        if args[1].value in args[0].attrs or find_in_class(args[0].cls, str(args[1].value)) is not None:
+            return TRUE
+        if not nn_modules.is_module(args[0]):
+            return FALSE
+    if len(args) == 2 and isinstance(args[1], Const) and args[1].value == "module":
+        return TRUE if isinstance(args[0], ExtObj) and args[0].qual in nn_modules.WRAPPERS else FALSE
+    return m.unknown("hasattr()")
+
+
+def _setattr(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if len(args) == 3 and isinstance(args[1], Const):
+        m.set_attr(args[0], str(args[1].value), args[2])
+    return NONE
+
+
+def _isinstance(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if len(args) != 2:
+        return m.unknown("isinstance()")
+    if isinstance(args[0], Choice):
+        return choose([(g, _isinstance(m, [v, args[1]], {}, place, frame)) for g, v in args[0].alts])
+    classes = args[1].items if isinstance(args[1], TupleV) else (args[1],)
+    results = [is_instance(args[0], c) for c in classes]
+    if any(r is True for r in results):
+        return TRUE
+    if all(r is False for r in results):
+        return FALSE
+    return Unknown("isinstance()", None, isinstance(args[0], Unknown) and args[0].config)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "list": (ListV,),
+    "tuple": (TupleV,),
+    "dict": (DictV,),
+    "collections.OrderedDict": (DictV,),
+}
+
+
+_PLAIN: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+
+
+def is_instance(value: Value, cls: Value) -> bool | None:
+    """isinstance for one plain value and one class; None where not known."""
+    if isinstance(value, Unknown):
+        return None
+    if isinstance(cls, ClassV):
+        if isinstance(value, Instance):
+            return cls in value.cls.mro
+        return False if not isinstance(value, (Unknown, Choice)) else None
+    if not isinstance(cls, External):
+        return None
+    qual = cls.qual
+    name = qual.removeprefix("builtins.")
+    if name in _KINDS:
+        if name == "list" and isinstance(value, ExtObj):
+            return None
+        return isinstance(value, _KINDS[name])
+    if name in ("str", "int", "float", "bool"):
+        if isinstance(value, Const):
+            return isinstance(value.value, _PLAIN[name])
+        return False
+    if qual in ("torch.Tensor", "torch.autograd.Variable", "torch.FloatTensor"):
+        return isinstance(value, Tensor)
+    if isinstance(value, Tensor):
+        return False
+    if isinstance(value, ExtObj):
+        if value.qual == qual:
+            return True
+        if qual == "torch.nn.Module":
+            return nn_modules.is_module(value) or None
+        return False if value.qual.startswith("torch.nn.") and qual.startswith("torch.nn.") else None
+    if isinstance(value, Instance):
+        return True if any(isinstance(b, External) and b.qual == qual for b in value.cls.mro) else None
+    return False
+
+
+def _sum(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if not args:
+        return m.unknown("sum()")
+    from torchlosslint.flow.operators import binary
+
+    items = flat(elements(m, args[0], place).items)
+    if not items:
+        return Const(0)
+    total = items[0]
+    for item in items[1:8]:
+        total = binary(m, "+", total, item, place, frame)
+    if len(items) == 1 and isinstance(total, Tensor):
+        total = binary(m, "+", total, total, place, frame)
+    return total
+
+
+def _extreme(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return m.unknown("min() or max()")
+
+
+def _number(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    value = args[0] if args else Const(0)
+    if isinstance(value, Tensor):
+        return m.unknown("a number out of a tensor")
+    if isinstance(value, Const):
+        try:
+            return (
+                Const(int(value.value))
+                if isinstance(value.value, (int, float))
+                else Const(int(str(value.value)))
+            )
+        except (ValueError, OverflowError):
+            return m.unknown("a number")
+    return value
+
+
+def _float(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    value = args[0] if args else Const(0.0)
+    if isinstance(value, Const) and isinstance(value.value, (int, float)):
+        return Const(float(value.value))
+    return m.unknown("a number", value)
+
+
+def _str(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    value = args[0] if args else Const("")
+    return Const(str(value.value)) if isinstance(value, Const) else m.unknown("a string", value)
+
+
+def _bool(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return choose([(g, TRUE if b else FALSE) for g, b in m.truth(args[0])]) if args else FALSE
+
+
+def _map(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if len(args) < 2:
+        return m.unknown("map()")
+    out = ListV(place)
+    rows: list[Value] = []
+    for item in elements(m, args[1], place).items:
+        if isinstance(item, StarV):
+            rows.append(StarV(tuple(m.call(args[0], [v], {}, place, frame) for v in item.items)))
+        else:
+            rows.append(m.call(args[0], [item], {}, place, frame))
+    m.write(out.attrs, "items", TupleV(tuple(rows)))
+    return out
+
+
+def _next(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if args and not isinstance(args[0], Unknown):
+        items = flat(elements(m, args[0], place).items)
+        if items and all(v == items[0] for v in items):
+            return items[0]
+    return m.unknown("next()", args[0] if args else None)
+
+
+def _first(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return args[0] if args else NONE
+
+
+def _type(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    if args and isinstance(args[0], Instance):
+        return args[0].cls
+    if args and isinstance(args[0], ExtObj):
+        return External(args[0].qual)
+    return m.unknown("type()")
+
+
+def _globals(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    out = DictV(place)
+    for name, value in list(frame.module.globals.items()):
+        out.attrs[("k", name)] = value
+    return out
+
+
+def _eval(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """`eval("Name")` and `eval("nn.Name")`: a dotted name is looked up, nothing else is followed."""
+    if args and isinstance(args[0], Const) and isinstance(args[0].value, str):
+        parts = args[0].value.strip().removesuffix("()").split(".")
+        if all(p.isidentifier() for p in parts):
+            from torchlosslint.flow.names import lookup
+
+            value = lookup(m, parts[0], frame)
+            for part in parts[1:]:
+                value = m.get_attr(value, part, place)
+            return m.call(value, [], {}, place, frame) if args[0].value.strip().endswith("()") else value
+    return m.unknown("eval()")
+
+
+def _object(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return ExtObj("builtins.object", (), {}, place)
+
+
+_BUILTINS: dict[str, Function] = {
+    "len": _len,
+    "super": _super,
+    "list": _list,
+    "set": _list,
+    "sorted": _list,
+    "tuple": _tuple,
+    "dict": _dict,
+    "getattr": _getattr,
+    "hasattr": _hasattr,
+    "setattr": _setattr,
+    "isinstance": _isinstance,
+    "sum": _sum,
+    "min": _extreme,
+    "max": _extreme,
+    "int": _number,
+    "round": _number,
+    "float": _float,
+    "str": _str,
+    "bool": _bool,
+    "map": _map,
+    "next": _next,
+    "iter": _first,
+    "abs": lambda m, a, k, p, f: (
+        FUNCTIONS["torch.abs"](_op(a, p)) if a and isinstance(a[0], Tensor) else m.unknown("abs()")
+    ),
+    "type": _type,
+    "globals": _globals,
+    "vars": lambda m, a, k, p, f: m.unknown("vars()"),
+    "locals": lambda m, a, k, p, f: m.unknown("locals()"),
+    "eval": _eval,
+    "object": _object,
+    "filter": lambda m, a, k, p, f: m.unknown("filter()"),
+}
+
+
+def _op(args: Args, place: Place) -> OpCall:
+    return OpCall(args, {}, place)
+
+
+def _namespace(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """SimpleNamespace, EasyDict, Munch: a dict that is read by attribute."""
+    out = _dict(m, args, kwargs, place, frame)
+    if isinstance(out, DictV):
+        m.write(out.attrs, "namespace", TRUE)
+    return out
+
+
+def _namedtuple(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    names: tuple[str, ...] = ()
+    if len(args) > 1:
+        fields = args[1]
+        held = content(m, fields)
+        if isinstance(fields, Const):
+            names = tuple(str(fields.value).replace(",", " ").split())
+        elif isinstance(held, TupleV):
+            names = tuple(str(v.value) for v in held.items if isinstance(v, Const))
+    return ExtObj("collections.namedtuple", tuple(Const(n) for n in names), {}, place)
+
+
+def _reduce(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return m.unknown("functools.reduce()")
+
+
+def _import_module(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    name = args[0] if args else None
+    if isinstance(name, Const) and isinstance(name.value, str) and not name.value.startswith("."):
+        found = m.program.find(name.value, frame.module)
+        if found is not None:
+            m.import_module(found)
+            return ModuleV(found)
+        return External(normalise(name.value))
+    return Unknown("importlib.import_module() with an unknown name")
+
+
+LIBRARY: dict[str, Function] = {
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": lambda m, a, k, p, f: _dict(m, a[1:], k, p, f),
+    "collections.deque": _list,
+    "collections.namedtuple": _namedtuple,
+    "types.SimpleNamespace": _namespace,
+    "argparse.Namespace": _namespace,
+    "easydict.EasyDict": _namespace,
+    "munch.Munch": _namespace,
+    "functools.reduce": _reduce,
+    "functools.wraps": lambda m, a, k, p, f: External("torch.compile"),
+    "functools.lru_cache": lambda m, a, k, p, f: (
+        a[0] if a and isinstance(a[0], (Func, Bound)) else External("torch.compile")
+    ),
+    "importlib.import_module": _import_module,
+    "itertools.chain": lambda m, a, k, p, f: ExtObj("itertools.chain", tuple(a), k, p),
+}
+
+
+def distribution_method(m: Machine, obj: Obj, name: str, args: Args, place: Place) -> Value | None:
+    """Methods of torch.distributions objects; None for other objects."""
+    if isinstance(obj, ExtObj) and obj.qual.startswith("torch.distributions."):
+        return Unknown(f"a method of a distribution: {name}")
+    return None

@@ -1,0 +1,405 @@
+"""Statements: branches are run one by one, taken back and joined under their guards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torchlosslint.flow import definitions, loops
+from torchlosslint.flow.domain import ANY
+from torchlosslint.flow.facts import disjoin, equals
+from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
+from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.state import MISSING, Diff
+from torchlosslint.flow.values import (
+    NO_GUARD,
+    NONE,
+    Const,
+    External,
+    ExtObj,
+    Guard,
+    Instance,
+    ListV,
+    Place,
+    Tensor,
+    TupleV,
+    Unknown,
+    Value,
+)
+from torchlosslint.syntax import ir
+
+
+def exec_block(m: Machine, body: list[ir.Stmt], frame: Frame) -> int:
+    """Run statements until one leaves the block."""
+    for stmt in body:
+        m.steps += 1
+        if m.exhausted():
+            return NORMAL
+        handler = _HANDLERS.get(type(stmt))
+        if handler is not None:
+            status = handler(m, stmt, frame)
+            if status != NORMAL:
+                return status
+    return NORMAL
+
+
+def _assign(m: Machine, s: ir.Assign, frame: Frame) -> int:
+    value = m.eval(s.value, frame)
+    for target in s.targets:
+        m.assign(target, value, frame)
+    return NORMAL
+
+
+def _ann_assign(m: Machine, s: ir.AnnAssign, frame: Frame) -> int:
+    if s.value is not None:
+        m.assign(s.target, m.eval(s.value, frame), frame)
+    return NORMAL
+
+
+def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
+    value = m.eval(s.value, frame)
+    old = m.eval(s.target, frame)
+    place = Place(frame.module.path, s.o)
+    if isinstance(old, ListV) and s.op == "+":
+        m.call(m.get_attr(old, "extend", place), [value], {}, place, frame)
+        return NORMAL
+    from torchlosslint.flow.operators import binary
+
+    m.assign(s.target, binary(m, s.op, old, value, place, frame), frame)
+    return NORMAL
+
+
+def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
+    m.eval(s.value, frame)
+    value = s.value
+    # A process that ends here ends the path: sys.exit(), exit(), os._exit().
+    if type(value) is ir.Call:
+        func = value.func
+        if type(func) is ir.Name and func.id in ("exit", "quit") and func.id not in frame.scope.names:
+            return RAISE
+        if type(func) is ir.Attr and func.attr in ("exit", "_exit") and type(func.value) is ir.Name:
+            owner = m.eval(func.value, frame)
+            if isinstance(owner, External) and owner.qual in ("sys", "os"):
+                return RAISE
+    return NORMAL
+
+
+def _return(m: Machine, s: ir.Return, frame: Frame) -> int:
+    value = m.eval(s.value, frame) if s.value is not None else NONE
+    frame.returns.append((m.facts, value))
+    return RETURN
+
+
+def _raise(m: Machine, s: ir.Raise, frame: Frame) -> int:
+    return RAISE
+
+
+def _break(m: Machine, s: ir.Break, frame: Frame) -> int:
+    return BREAK
+
+
+def _continue(m: Machine, s: ir.Continue, frame: Frame) -> int:
+    return CONTINUE
+
+
+def is_main_guard(test: ir.Expr) -> bool:
+    """Whether the test is `__name__ == "__main__"`."""
+    return (
+        type(test) is ir.Compare
+        and type(test.left) is ir.Name
+        and test.left.id == "__name__"
+        and test.ops == ["=="]
+        and type(test.rights[0]) is ir.Const
+        and test.rights[0].value == "__main__"
+    )
+
+
+def _if(m: Machine, s: ir.If, frame: Frame) -> int:
+    if frame.caller is None and is_main_guard(s.test) and frame.scope.names is frame.module.globals:
+        frame.module.main.append(s)
+        return NORMAL
+    outcomes = m.truth(m.eval(s.test, frame))
+    yes = [g for g, b in outcomes if b]
+    no = [g for g, b in outcomes if not b]
+    if not no:
+        return exec_block(m, s.body, frame)
+    if not yes:
+        return exec_block(m, s.orelse, frame)
+    return branches(m, [(disjoin(yes), s.body), (disjoin(no), s.orelse)], frame)
+
+
+def branches(m: Machine, options: list[tuple[Guard, list[ir.Stmt]]], frame: Frame) -> int:
+    """Run each option as a branch under its guard; join those that go on."""
+    saved = m.facts
+    live: list[tuple[Guard, Diff]] = []
+    left: list[int] = []
+    for guard, body in options:
+        m.facts = saved | guard
+        if not body:
+            live.append((m.facts, {}))
+            continue
+        m.journal.branch()
+        status = exec_block(m, body, frame)
+        diff = m.journal.rollback()
+        if status == NORMAL:
+            live.append((m.facts, diff))
+        else:
+            left.append(status)
+            if status == RETURN:
+                frame.return_diffs.append((m.facts, diff))
+            elif status in (BREAK, CONTINUE):
+                frame.loop_exits.append((m.facts, diff))
+    m.facts = saved
+    if not live:
+        for status in (CONTINUE, BREAK, RETURN):
+            if status in left:
+                return status
+        return RAISE
+    if len(live) == 1:
+        # The other ways have left: what is known of this one holds from here on.
+        m.facts = live[0][0]
+        m.journal.apply(live[0][1])
+        return NORMAL
+    m.journal.join([(g - saved, d) for g, d in live])
+    return NORMAL
+
+
+def _match(m: Machine, s: ir.Match, frame: Frame) -> int:
+    subject = m.eval(s.subject, frame)
+    options: list[tuple[Guard, list[ir.Stmt]]] = []
+    failed: Guard = NO_GUARD
+    closed = False
+    for case in s.cases:
+        for name in case.binds:
+            m.write(frame.scope.names, name, subject if case.wildcard else m.unknown("bound by a pattern"))
+        if case.wildcard and case.guard is None:
+            options.append((failed, case.body))
+            closed = True
+            break
+        constants = [m.eval(v, frame) for v in case.values]
+        if isinstance(subject, Const) and case.values and all(isinstance(c, Const) for c in constants):
+            if subject in constants:
+                options = [(NO_GUARD, case.body)]
+                closed = True
+                break
+            continue
+        if isinstance(subject, Unknown) and len(constants) == 1 and isinstance(constants[0], Const):
+            guard = equals(subject, constants[0].value, True)
+            if m.consistent(failed | guard):
+                options.append((failed | guard, case.body))
+            failed = failed | equals(subject, constants[0].value, False)
+        else:
+            options.append((failed, case.body))
+    if not closed:
+        options.append((failed, []))
+    if len(options) == 1:
+        return exec_block(m, options[0][1], frame)
+    return branches(m, options, frame)
+
+
+def _with(m: Machine, s: ir.With, frame: Frame) -> int:
+    no_grad, autocast = frame.no_grad, frame.autocast
+    for item in s.items:
+        value = m.eval(item.value, frame)
+        if isinstance(value, ExtObj):
+            if value.qual in ("torch.no_grad", "torch.inference_mode"):
+                frame.no_grad = True
+            elif value.qual == "torch.set_grad_enabled":
+                first = value.args[0] if value.args else None
+                if isinstance(first, Const):
+                    frame.no_grad = not first.value
+            elif value.qual == "torch.enable_grad":
+                frame.no_grad = False
+            elif "autocast" in value.qual:
+                frame.autocast = _autocast_device(value)
+        if item.target is not None:
+            entered = value
+            if isinstance(value, Instance):
+                place = Place(frame.module.path, s.o)
+                entered = m.call(m.get_attr(value, "__enter__", place), [], {}, place, frame)
+            m.assign(item.target, entered, frame)
+    status = exec_block(m, s.body, frame)
+    frame.no_grad, frame.autocast = no_grad, autocast
+    return status
+
+
+def _autocast_device(value: ExtObj) -> str | None:
+    device = value.kwargs.get("device_type", value.args[0] if value.args else None)
+    enabled = value.kwargs.get("enabled")
+    if isinstance(enabled, Const) and not enabled.value:
+        return None
+    if ".cuda." in value.qual:
+        return "cuda"
+    return device.value if isinstance(device, Const) and isinstance(device.value, str) else ""
+
+
+def _try(m: Machine, s: ir.Try, frame: Frame) -> int:
+    status = exec_block(m, s.body, frame)
+    bound = frame.scope.names
+    if status == RAISE and s.handlers:
+        status = exec_block(m, s.handlers[0].body, frame)
+    else:
+        # A handler matters only for what the body left unbound or unknown (an import that failed).
+        for handler in s.handlers:
+            saved = m.facts
+            m.journal.branch()
+            returns = len(frame.returns)
+            exec_block(m, handler.body, frame)
+            diff = m.journal.rollback()
+            del frame.returns[returns:]
+            m.facts = saved
+            for target, key, new in diff.values():
+                if (
+                    target is bound
+                    and (key not in bound or isinstance(bound[key], Unknown))
+                    and new is not MISSING
+                ):
+                    m.write(target, key, new)
+        if status == NORMAL:
+            status = exec_block(m, s.orelse, frame)
+    if s.final:
+        last = exec_block(m, s.final, frame)
+        if last != NORMAL:
+            return last
+    return status
+
+
+def _global(m: Machine, s: ir.Global, frame: Frame) -> int:
+    frame.globals_.update(s.names)
+    return NORMAL
+
+
+def _nonlocal(m: Machine, s: ir.Nonlocal, frame: Frame) -> int:
+    frame.nonlocals.update(s.names)
+    return NORMAL
+
+
+def _delete(m: Machine, s: ir.Delete, frame: Frame) -> int:
+    for target in s.targets:
+        if type(target) is ir.Name:
+            if target.id in frame.scope.names:
+                m.write(frame.scope.names, target.id, MISSING)
+        elif type(target) is ir.Attr:
+            from torchlosslint.flow.containers import delete_attr
+
+            delete_attr(m, m.eval(target.value, frame), target.attr)
+        elif type(target) is ir.Sub:
+            from torchlosslint.flow.containers import delete_item
+
+            delete_item(m, m.eval(target.value, frame), m.eval(target.index, frame))
+    return NORMAL
+
+
+def _assert(m: Machine, s: ir.Assert, frame: Frame) -> int:
+    outcomes = m.truth(m.eval(s.test, frame))
+    yes = [g for g, b in outcomes if b]
+    if yes and len(yes) < len(outcomes):
+        m.facts = m.facts | disjoin(yes)
+    return NORMAL
+
+
+_HANDLERS: dict[type, Callable[[Machine, Any, Frame], int]] = {
+    ir.Assign: _assign,
+    ir.AnnAssign: _ann_assign,
+    ir.AugAssign: _aug_assign,
+    ir.ExprStmt: _expr,
+    ir.Return: _return,
+    ir.Raise: _raise,
+    ir.Break: _break,
+    ir.Continue: _continue,
+    ir.If: _if,
+    ir.Match: _match,
+    ir.With: _with,
+    ir.Try: _try,
+    ir.Global: _global,
+    ir.Nonlocal: _nonlocal,
+    ir.Delete: _delete,
+    ir.Assert: _assert,
+    ir.For: loops.exec_for,
+    ir.While: loops.exec_while,
+    ir.FuncDef: definitions.exec_def,
+    ir.ClassDef: definitions.exec_class,
+    ir.Import: definitions.exec_import,
+    ir.ImportFrom: definitions.exec_import_from,
+}
+
+
+def assign(m: Machine, target: ir.Expr, value: Value, frame: Frame) -> None:
+    """Bind a target: a name, an attribute, an item, a tuple of targets."""
+    if isinstance(target, ir.Name):
+        assign_name(m, target.id, value, frame)
+    elif isinstance(target, ir.Attr):
+        m.set_attr(m.eval(target.value, frame), target.attr, value)
+    elif isinstance(target, (ir.Tuple, ir.List)):
+        unpack(m, target.items, value, frame)
+    elif isinstance(target, ir.Sub):
+        from torchlosslint.flow.containers import set_item
+
+        place = Place(frame.module.path, target.o)
+        obj = m.eval(target.value, frame)
+        index = m.eval(target.index, frame)
+        if isinstance(obj, Tensor):
+            changed = obj.with_(dom=ANY, uid=None) if not _same_numbers(obj, value) else obj
+            m.assign(target.value, changed, frame)
+        else:
+            set_item(m, obj, index, value, place, frame)
+    elif isinstance(target, ir.Starred):
+        assign(m, target.value, value, frame)
+
+
+def _same_numbers(obj: Tensor, value: Value) -> bool:
+    return isinstance(value, Tensor) and value.dom == obj.dom
+
+
+def assign_name(m: Machine, name: str, value: Value, frame: Frame) -> None:
+    """Bind a name where Python would."""
+    if name in frame.globals_:
+        m.write(frame.module.globals, name, value)
+        return
+    if name in frame.nonlocals:
+        scope = frame.scope.parent
+        while scope is not None:
+            if name in scope.names:
+                m.write(scope.names, name, value)
+                return
+            scope = scope.parent
+    m.journal.bind(frame.scope.names, name, value)
+
+
+def unpack(m: Machine, targets: list[ir.Expr], value: Value, frame: Frame) -> None:
+    """Bind several targets to the elements of a value."""
+    from torchlosslint.flow.iteration import unpacked
+
+    star = next((i for i, t in enumerate(targets) if type(t) is ir.Starred), None)
+    for target, item in zip(
+        targets,
+        unpacked(m, value, len(targets), star, Place(frame.module.path, targets[0].o if targets else 0)),
+        strict=False,
+    ):
+        assign(m, target, item, frame)
+
+
+def returned(m: Machine, frame: Frame, base: Guard, status: int) -> Value:
+    """The value of a finished body; joins what its early returns had written."""
+    from torchlosslint.flow.facts import choose
+
+    returns = frame.returns
+    if frame.return_diffs:
+        own = id(frame.scope.names)
+        diffs = [(g - base, {k: e for k, e in d.items() if k[0] != own}) for g, d in frame.return_diffs]
+        diffs = [(g, d) for g, d in diffs if d]
+        if diffs:
+            end = m.facts - base
+            m.journal.join([*diffs, (end, {})])
+    if status in (NORMAL, BREAK, CONTINUE) and not returns:
+        return NONE
+    if not returns:
+        return Unknown("the function always raises")
+    if len(returns) == 1:
+        return returns[0][1]
+    options = [(g - base, v) for g, v in returns]
+    useful = [(g, v) for g, v in options if not (isinstance(v, Const) and v.value is None)]
+    return choose(useful or options)
+
+
+__all__ = ["TupleV", "assign", "exec_block", "returned", "unpack"]

@@ -1,0 +1,461 @@
+"""Abstract values: what an expression of the analysed program may evaluate to.
+
+Immutable values compare by content; the steps that made a value (`trail`) and its
+identity (`uid`) stand outside equality, so that they never split a join or a memo.
+Heap objects (`Obj` and its kin) are compared by identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlosslint.flow.domain import ANY, Domain
+
+if TYPE_CHECKING:
+    from torchlosslint.program.module import ModuleInfo
+    from torchlosslint.syntax import ir
+
+_uids = count(1)
+
+
+def fresh_uid() -> int:
+    """A new identity for the numbers of a tensor."""
+    return next(_uids)
+
+
+class Place(NamedTuple):
+    """Where in the source: a file as the program knows it and a node's ordinal."""
+
+    path: str
+    o: int
+
+
+class Step:
+    """One step of how a value came about; a linked list, newest first. `dom`: what the numbers
+    are after the step, None where it only hands them on."""
+
+    __slots__ = ("prev", "place", "note", "dom")
+
+    def __init__(self, prev: Step | None, place: Place, note: str, dom: Domain | None = None) -> None:
+        self.prev = prev
+        self.place = place
+        self.note = note
+        self.dom = dom
+
+    def __iter__(self) -> Iterator[Step]:
+        step: Step | None = self
+        while step is not None:
+            yield step
+            step = step.prev
+
+
+class Value:
+    """Base of all abstract values."""
+
+    __slots__ = ()
+
+
+class Unknown(Value):
+    """Nothing is known. `reason` says why (for the count of unjudged losses); `key`
+    names an immutable source, so that two reads of `args.loss` are the same unknown.
+
+    `config`: it is a choice of whoever runs the program (a parameter, an option).
+    """
+
+    __slots__ = ("reason", "key", "config")
+
+    def __init__(self, reason: str, key: object = None, config: bool = False) -> None:
+        self.reason = reason
+        self.key = key if key is not None else ("u", fresh_uid())
+        self.config = config
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unknown) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"?{self.reason}"
+
+
+class Const(Value):
+    """A known Python constant: None, bool, int, float or str."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: bool | int | float | str | None) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Const) and type(self.value) is type(other.value) and self.value == other.value
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+NONE = Const(None)
+TRUE = Const(True)
+FALSE = Const(False)
+
+
+class SymInt(Value):
+    """`base + offset`, where `base` is an unknown whole number (a length, a bound)."""
+
+    __slots__ = ("base", "offset")
+
+    def __init__(self, base: object, offset: int = 0) -> None:
+        self.base = base
+        self.offset = offset
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SymInt) and (self.base, self.offset) == (other.base, other.offset)
+
+    def __hash__(self) -> int:
+        return hash((self.base, self.offset))
+
+
+class Dots:
+    """Stands for any number of leading dimensions in a shape."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+DOTS = Dots()
+# A shape: sizes from left to right; None is an unknown size, a str a symbolic one, DOTS (only
+# first) any number of leading sizes. A shape of None: nothing known.
+Shape = tuple[Any, ...]
+
+
+class Tensor(Value):
+    """A tensor (or an array): domain x dtype x shape x gradient x role.
+
+    dtype: "float32", "int64", "bool", ...; "float" for some floating type; None unknown.
+    grad: True where a gradient flows to trained parameters, False where it is cut, None unknown.
+    cut: what cut the gradient ("detach()", "argmax"), "" otherwise.
+    role: "" | "model" (came out of a network) | "data" | "noise".
+    of: for a reduction, (uid of what was reduced, dim), so that `e / e.sum(1)` is seen.
+    """
+
+    __slots__ = ("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of")
+
+    def __init__(
+        self,
+        dom: Domain = ANY,
+        dtype: str | None = None,
+        shape: Shape | None = None,
+        grad: bool | None = None,
+        cut: str = "",
+        role: str = "",
+        trail: Step | None = None,
+        uid: int | None = None,
+        of: tuple[int, int | None] | None = None,
+    ) -> None:
+        self.dom = dom
+        self.dtype = dtype
+        self.shape = shape
+        self.grad = grad
+        self.cut = cut
+        self.role = role
+        self.trail = trail
+        self.uid = uid if uid is not None else fresh_uid()
+        self.of = of
+
+    def with_(self, **changes: Any) -> Tensor:
+        """A copy with some fields changed; keeps the identity unless `uid` is given."""
+        fields = {s: getattr(self, s) for s in self.__slots__}
+        fields.update(changes)
+        return Tensor(**fields)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Tensor)
+            and self.dom == other.dom
+            and self.dtype == other.dtype
+            and self.shape == other.shape
+            and self.grad == other.grad
+            and self.role == other.role
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.dom, self.dtype, self.shape, self.grad, self.role))
+
+    def __repr__(self) -> str:
+        return f"T{self.dom}{self.shape or ''}{self.dtype or ''}"
+
+
+class TupleV(Value):
+    """An immutable sequence of known length."""
+
+    __slots__ = ("items", "fields", "cls")
+
+    def __init__(self, items: tuple[Value, ...], fields: tuple[str, ...] = (), cls: str = "") -> None:
+        self.items = items
+        self.fields = fields  # names, for a namedtuple
+        self.cls = cls
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TupleV) and self.items == other.items and self.fields == other.fields
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+    def __repr__(self) -> str:
+        return f"({', '.join(map(repr, self.items))})"
+
+
+class Obj(Value):
+    """Base of heap objects. `attrs` is written through the state's journal only."""
+
+    __slots__ = ("attrs", "place", "serial", "__weakref__")
+
+    def __init__(self, place: Place | None) -> None:
+        self.attrs: dict[Any, Value] = {}
+        self.place = place
+        self.serial = fresh_uid()
+
+
+class StarV(Value):
+    """Inside the items of a sequence: the group `items`, any number of times (a widened loop)."""
+
+    __slots__ = ("items",)
+
+    def __init__(self, items: tuple[Value, ...]) -> None:
+        self.items = items
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StarV) and self.items == other.items
+
+    def __hash__(self) -> int:
+        return hash(self.items)
+
+
+class ListV(Obj):
+    """A list (or set, deque). attrs["items"] is a TupleV (which may hold StarVs), a Choice of
+    TupleVs, or Unknown."""
+
+    __slots__ = ()
+
+
+class DictV(Obj):
+    """A dict. attrs maps constant keys, wrapped as ("k", key), to values; attrs["open"] is TRUE
+    where unknown further keys may exist, attrs["rest"] what values under unknown keys are like."""
+
+    __slots__ = ()
+
+
+class Instance(Obj):
+    """An instance of a class of the analysed program."""
+
+    __slots__ = ("cls",)
+
+    def __init__(self, cls: ClassV, place: Place | None) -> None:
+        super().__init__(place)
+        self.cls = cls
+
+    def __repr__(self) -> str:
+        return f"<{self.cls.name}>"
+
+
+class ExtObj(Obj):
+    """An instance made by a known external callable, e.g. `torch.nn.Linear(10, 2)`.
+
+    qual: the qualified name, normalised ("torch.nn.Linear").
+    args, kwargs: what it was made with. Children of containers are in attrs.
+    """
+
+    __slots__ = ("qual", "args", "kwargs")
+
+    def __init__(
+        self, qual: str, args: tuple[Value, ...], kwargs: dict[str, Value], place: Place | None
+    ) -> None:
+        super().__init__(place)
+        self.qual = qual
+        self.args = args
+        self.kwargs = kwargs
+
+    def __repr__(self) -> str:
+        return f"<{self.qual}>"
+
+
+class External(Value):
+    """Something of a library, by its qualified, normalised name: `torch.nn.functional.relu`."""
+
+    __slots__ = ("qual",)
+
+    def __init__(self, qual: str) -> None:
+        self.qual = qual
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, External) and self.qual == other.qual
+
+    def __hash__(self) -> int:
+        return hash(self.qual)
+
+    def __repr__(self) -> str:
+        return f"<ext {self.qual}>"
+
+
+class ModuleV(Value):
+    """A module of the analysed program."""
+
+    __slots__ = ("info",)
+
+    def __init__(self, info: ModuleInfo) -> None:
+        self.info = info
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModuleV) and self.info is other.info
+
+    def __hash__(self) -> int:
+        return id(self.info)
+
+
+class Func(Value):
+    """A function of the program: its definition, its module, the scope it closes over."""
+
+    __slots__ = ("node", "module", "scope", "owner", "defaults", "kind", "qualname")
+
+    def __init__(
+        self,
+        node: ir.FuncDef | ir.Lambda,
+        module: ModuleInfo,
+        scope: Any,
+        owner: ClassV | None,
+        defaults: dict[str, Value],
+        kind: str = "",
+        qualname: str = "",
+    ) -> None:
+        self.node = node
+        self.module = module
+        self.scope = scope
+        self.owner = owner
+        self.defaults = defaults
+        self.kind = kind  # "" | "static" | "class" | "property"
+        self.qualname = qualname
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Func)
+            and self.node is other.node
+            and self.scope is other.scope
+            and self.defaults == other.defaults
+        )
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+    def __repr__(self) -> str:
+        return f"<def {self.qualname}>"
+
+
+class Bound(Value):
+    """A callable with its first argument: a method of the program, of a tensor, of a library object.
+
+    func: a Func, or the method's name (str) for tensors, lists, strings, ExtObj and Externals.
+    """
+
+    __slots__ = ("func", "self")
+
+    def __init__(self, func: Func | str, self_: Value) -> None:
+        self.func = func
+        self.self = self_
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Bound) and self.func == other.func and self.self == other.self
+
+    def __hash__(self) -> int:
+        return hash((self.func, self.self if not isinstance(self.self, Obj) else id(self.self)))
+
+
+class Partial(Value):
+    """functools.partial."""
+
+    __slots__ = ("func", "args", "kwargs")
+
+    def __init__(self, func: Value, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Partial)
+            and self.func == other.func
+            and self.args == other.args
+            and self.kwargs == other.kwargs
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.func, self.args))
+
+
+class ClassV(Obj):
+    """A class of the program. `mro` lists ClassV and External bases, itself first.
+
+    attrs holds the class attributes and methods (Func values)."""
+
+    __slots__ = ("name", "module", "node", "mro", "is_dataclass", "fields")
+
+    def __init__(self, name: str, module: ModuleInfo, node: ir.ClassDef, place: Place) -> None:
+        super().__init__(place)
+        self.name = name
+        self.module = module
+        self.node = node
+        self.mro: list[Value] = [self]
+        self.is_dataclass = False
+        self.fields: list[str] = []
+
+    def bases_external(self) -> list[str]:
+        """Qualified names of the library classes that it inherits from."""
+        return [b.qual for b in self.mro if isinstance(b, External)]
+
+    def __repr__(self) -> str:
+        return f"<class {self.name}>"
+
+
+class Super(Value):
+    """`super()` inside a method: lookup starts after `after` in the MRO of `obj`."""
+
+    __slots__ = ("obj", "after")
+
+    def __init__(self, obj: Value, after: ClassV) -> None:
+        self.obj = obj
+        self.after = after
+
+
+# A fact is (source key, constant or condition, polarity). A guard is a conjunction of facts.
+Fact = tuple[object, object, bool]
+Guard = frozenset[Fact]
+NO_GUARD: Guard = frozenset()
+
+
+class Choice(Value):
+    """Guarded alternatives, at most `MAX_ALTERNATIVES`; never nested, never of length one."""
+
+    __slots__ = ("alts",)
+
+    def __init__(self, alts: tuple[tuple[Guard, Value], ...]) -> None:
+        self.alts = alts
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Choice) and self.alts == other.alts
+
+    def __hash__(self) -> int:
+        return hash(self.alts)
+
+    def __repr__(self) -> str:
+        return " | ".join(f"{v!r}" for _, v in self.alts)
+
+
+MAX_ALTERNATIVES = 8

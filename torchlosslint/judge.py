@@ -1,0 +1,163 @@
+"""Between the interpreter and the rules: takes alternatives apart, asks the rules, weighs the answers.
+
+Confidence is judged per context. A finding takes its best context: `certain` where every
+alternative breaks the contract, `likely` where a choice by configuration does or where the
+other alternatives are unknown, `possible` where the choice is on data and another alternative
+keeps the contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from torchlosslint.finding import Confidence, Severity
+from torchlosslint.flow.domain import DATA, UNKNOWN
+from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
+from torchlosslint.flow.losses import LossReached
+from torchlosslint.flow.machine import Machine
+from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.values import NO_GUARD, Guard, Place, Step, Tensor, Unknown, Value
+from torchlosslint.rule import Event, LossUse, Problem, Rule
+
+MAX_COMBINATIONS = 24
+
+
+@dataclass(slots=True)
+class Raw:
+    """A finding before it has positions: what was said first, and the guards under which it holds."""
+
+    rule: Rule
+    place: Place
+    problem: Problem
+    steps: list[Step]
+    loss_place: Place | None
+    severity: Severity
+    guards: list[tuple[Guard, bool]] = field(default_factory=list)  # guard, a known good sibling
+
+
+class Judge:
+    """The sink of one interpretation."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = list(rules)
+        self.found: dict[tuple[str, Place], Raw] = {}
+        self.seen: dict[Place, str] = {}  # loss calls not judged, with the reason
+        self.judged: set[Place] = set()
+        self.good: dict[Place, list[Guard]] = {}
+
+    # ---- told by the interpreter
+
+    def loss(self, m: Machine, use: LossReached, frame: Frame) -> None:
+        """A loss was reached in one context."""
+        m.reports += 1
+        combos: list[tuple[Guard, Value, Value]] = []
+        for gi, left in alternatives(use.input, m.facts):
+            for gt, right in alternatives(use.target, m.facts):
+                if compatible(gi, gt):
+                    combos.append((gi | gt, left, right))
+        combos = combos[:MAX_COMBINATIONS]
+        if not any(known(left) for _, left, _ in combos):
+            if use.place not in self.judged:
+                self.seen.setdefault(use.place, reason(use.input))
+        else:
+            self.judged.add(use.place)
+            self.seen.pop(use.place, None)
+        answers: list[tuple[Guard, Value, list[tuple[Rule, Problem]]]] = []
+        for guard, left, right in combos:
+            loss_use = LossUse(use.contract, left, right, use.config, use.place, True, frame.autocast)
+            said = [(rule, problem) for rule in self.rules for problem in rule.check_loss(loss_use)]
+            answers.append((guard, left, said))
+        sound = [g for g, left, said in answers if not said and known(left)]
+        for guard in sound:
+            self.good.setdefault(use.place, []).append(guard | m.chosen)
+        for guard, left, said in answers:
+            for rule, problem in said:
+                tensor = problem.tensor if problem.tensor is not None else left
+                place = blame(use.place, tensor, frame)
+                self._note(rule, problem, tensor, place, use.place, guard | m.chosen, bool(sound))
+
+    def event(self, m: Machine, kind: str, value: Tensor, place: Place, frame: Frame) -> None:
+        """Something else that a rule may look at."""
+        event = Event(kind, value, place)
+        for rule in self.rules:
+            for problem in rule.check_event(event):
+                self._note(rule, problem, value, place, None, m.chosen, False)
+
+    # ---- the answers
+
+    def _note(
+        self,
+        rule: Rule,
+        problem: Problem,
+        tensor: Value,
+        place: Place,
+        loss_place: Place | None,
+        guard: Guard,
+        sibling: bool,
+    ) -> None:
+        key = (rule.code, place)
+        raw = self.found.get(key)
+        if raw is None:
+            steps = flow_of(tensor, problem.cause)
+            raw = Raw(rule, place, problem, steps, loss_place, problem.severity or rule.severity)
+            self.found[key] = raw
+        if len(raw.guards) < 64:
+            raw.guards.append((guard, sibling))
+
+    def confidence(self, raw: Raw) -> Confidence:
+        """The best context's confidence."""
+        guards = merged([g for g, _ in raw.guards])
+        if NO_GUARD in guards:
+            return "certain"
+        if any(all(is_config(f) for f in g) for g in guards):
+            return "likely"
+        good = self.good.get(raw.loss_place, []) if raw.loss_place is not None else []
+        for guard in guards:
+            data = frozenset(f for f in guard if not is_config(f))
+            if not any(not compatible(data, h) for h in good):
+                return "likely"
+        return "possible"
+
+
+def known(value: Value) -> bool:
+    """Whether something is known of the numbers of a loss's input."""
+    return isinstance(value, Tensor) and value.dom.kind not in (UNKNOWN, DATA)
+
+
+def reason(value: Value) -> str:
+    """Why a loss input is not known."""
+    if isinstance(value, Unknown):
+        return value.reason
+    if isinstance(value, Tensor):
+        return "arithmetic or an operation that loses track of the numbers"
+    return "not a tensor"
+
+
+def blame(place: Place, tensor: Value, frame: Frame | None) -> Place:
+    """The call at which the value enters: parameters are followed outward."""
+    if not isinstance(tensor, Tensor):
+        return place
+    while frame is not None and tensor.uid in frame.entered and frame.place is not None:
+        place = frame.place
+        frame = frame.caller
+        if frame is None:
+            break
+    return place
+
+
+def flow_of(tensor: Value, cause: Step | None) -> list[Step]:
+    """The steps from the cause on, oldest first, without repeated places."""
+    steps: list[Step] = []
+    if isinstance(tensor, Tensor) and tensor.trail is not None:
+        final = (tensor.dom.kind, tensor.dom.how)
+        for step in tensor.trail:
+            made = step.dom
+            if made is not None and (made.kind, made.how) != final and steps and cause is None:
+                break
+            if not steps or steps[-1].place != step.place:
+                steps.append(step)
+            if step is cause or len(steps) >= 12:
+                break
+    steps.reverse()
+    return steps

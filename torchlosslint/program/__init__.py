@@ -1,0 +1,1 @@
+"""Modules loaded on demand; names resolved across files; classes and their MRO."""

@@ -1,0 +1,135 @@
+"""Import names to files: the script's folder, the argument, `src/`, further roots, in that order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from torchlosslint.sources.screen import ImportEdge
+
+
+class Resolver:
+    """Looks modules up below given roots, with one listing a folder; reads nothing else."""
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        self.roots: list[str] = []
+        for root in roots:
+            root = _normal(root)
+            # An argument inside a package: absolute imports start above the outermost package.
+            top = root
+            while os.path.isfile(os.path.join(top, "__init__.py")):
+                top = (
+                    _normal(os.path.join(top, os.pardir)) if not os.path.isabs(top) else os.path.dirname(top)
+                )
+            for folder in (root, os.path.join(root, "src"), top):
+                if folder not in self.roots:
+                    self.roots.append(folder)
+        self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self._found: dict[tuple[str, str], tuple[str, bool] | None] = {}
+
+    def listing(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Names of the .py files and of the folders in a folder."""
+        known = self._listings.get(folder)
+        if known is None:
+            files, folders = [], []
+            try:
+                with os.scandir(folder or ".") as entries:
+                    for entry in entries:
+                        if entry.name.endswith(".py"):
+                            files.append(entry.name)
+                        elif "." not in entry.name and entry.is_dir():
+                            folders.append(entry.name)
+            except OSError:
+                pass
+            known = self._listings[folder] = (frozenset(files), frozenset(folders))
+        return known
+
+    def child(self, folder: str, name: str) -> tuple[str, bool] | None:
+        """Module `name` in a folder: (path, False) of a file, (folder, True) of a package or namespace."""
+        files, folders = self.listing(folder)
+        if name in folders:
+            sub = _normal(os.path.join(folder, name))
+            if "__init__.py" in self.listing(sub)[0]:
+                return sub, True
+        if name + ".py" in files:
+            return _normal(os.path.join(folder, name + ".py")), False
+        if name in folders and any(f for f in self.listing(os.path.join(folder, name))):
+            return _normal(os.path.join(folder, name)), True
+        return None
+
+    def absolute(self, dotted: str, script_folder: str) -> tuple[str, bool] | None:
+        """A dotted name as seen from a script in `script_folder`."""
+        key = (dotted, script_folder)
+        if key in self._found:
+            return self._found[key]
+        first, *rest = dotted.split(".")
+        found: tuple[str, bool] | None = None
+        for base in (script_folder, *self.roots):
+            hit = self.child(base, first)
+            if (
+                hit is not None
+                and hit[1]
+                and first in _LIBRARIES
+                and "__init__.py" not in self.listing(hit[0])[0]
+            ):
+                hit = None  # a folder of data called `torch` is not the library
+            for name in rest:
+                if hit is None or not hit[1]:
+                    hit = None
+                    break
+                hit = self.child(hit[0], name)
+            if hit is not None:
+                found = hit
+                break
+        self._found[key] = found
+        return found
+
+    def relative(self, module: str, level: int, folder: str) -> tuple[str, bool] | None:
+        """`from ..module import x` inside a module whose package folder is `folder`."""
+        for _ in range(level - 1):
+            folder = _normal(os.path.join(folder, os.pardir))
+        hit: tuple[str, bool] | None = (folder, True)
+        for name in filter(None, module.split(".")):
+            if hit is None or not hit[1]:
+                return None
+            hit = self.child(hit[0], name)
+        return hit
+
+    def files_of(self, edge: ImportEdge, path: str) -> list[str]:
+        """The files that an import edge in the file `path` reads, packages on the way included."""
+        folder = os.path.dirname(path)
+        if edge.level:
+            hit = self.relative(edge.module, edge.level, folder)
+        else:
+            hit = self.absolute(edge.module, folder)
+        out: list[str] = []
+        if not edge.level:
+            parts = edge.module.split(".")
+            for n in range(1, len(parts)):
+                self._add(out, self.absolute(".".join(parts[:n]), folder))
+        if hit is None:
+            return out
+        self._add(out, hit)
+        if hit[1]:
+            for name in edge.names:
+                self._add(out, self.child(hit[0], name))
+        return out
+
+    def _add(self, out: list[str], hit: tuple[str, bool] | None) -> None:
+        if hit is None:
+            return
+        if not hit[1]:
+            out.append(hit[0])
+        elif "__init__.py" in self.listing(hit[0])[0]:
+            out.append(os.path.join(hit[0], "__init__.py"))
+
+
+_LIBRARIES = frozenset({"torch", "torchvision", "numpy", "transformers", "timm", "monai", "kornia"})
+
+
+def _normal(path: str) -> str:
+    """A path without detours: "" for the working directory, `..` resolved where it names it again."""
+    path = os.path.normpath(path)
+    if path.startswith(os.pardir):
+        path = os.path.relpath(os.path.abspath(path))
+    return "" if path == os.curdir else path

@@ -1,0 +1,1 @@
+"""What to read: discovery of files, and bytes to text."""

@@ -1,0 +1,162 @@
+"""The paths of the command line to the files to look at.
+
+Paths come out posix, as given and joined, in an order that does not depend on the file system.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from torchlosslint.finding import Skipped
+from torchlosslint.sources.decode import SourceError
+
+_NEVER = {"__pycache__", "__pypackages__", "node_modules"}  # hidden folders go without being named here
+# Left out unless they are packages: a package may well be called `dist`.
+_OUTPUT = {"build": "build output", "dist": "build output", "site-packages": "installed packages"}
+_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+
+
+class DiscoveryError(Exception):
+    """A path of the command line that cannot be linted at all; exit status 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A folder of the command line, or the folder of files named there, with the files to check.
+    `path` is "." for the working directory."""
+
+    path: str
+    files: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What there is to check. Every file is in one root, the first that has it.
+
+    named: the files that the user named one by one. skipped: what was left out, with the
+    reason. errors: what could not be read (the engine makes TLL001 of them).
+    """
+
+    roots: list[Root] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    skipped: list[Skipped] = field(default_factory=list)
+    errors: list[SourceError] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[str]:
+        """All files, root after root."""
+        return [file for root in self.roots for file in root.files]
+
+
+def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
+    """Find the Python files under `paths`; raises DiscoveryError for a path that is not there."""
+    found = Discovery()
+    given = [_posix(os.fspath(path)) for path in paths]
+    missing = [path for path in given if not os.path.exists(path)]
+    if missing:
+        raise DiscoveryError("; ".join(f"no such file or folder: {path}" for path in missing))
+    seen: set[str] = set()
+    by_root: dict[str, list[str]] = {}
+    for path in given:
+        if os.path.isdir(path):
+            failures = len(found.errors)
+            files = _walk(path, found)
+            if not files and len(found.errors) == failures:
+                found.skipped.append(Skipped(path, "no Python files in this folder"))
+            by_root.setdefault(path, []).extend(_fresh(files, seen))
+        elif not os.path.isfile(path):
+            raise DiscoveryError(f"neither a file nor a folder: {path}")
+        elif reason := _not_python(path):
+            found.skipped.append(Skipped(path, reason))
+        else:
+            found.named.add(path)
+            by_root.setdefault(os.path.dirname(path) or ".", []).extend(_fresh([path], seen))
+    found.roots = [Root(path, tuple(files)) for path, files in by_root.items() if files]
+    return found
+
+
+def _posix(path: str) -> str:
+    if os.sep != "/":
+        path = path.replace(os.sep, "/")
+    return path.rstrip("/") or path[:1] or "."
+
+
+def _not_python(path: str) -> str:
+    """Why a file that was named is left out, "" if it is not. A script needs no suffix."""
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix == ".ipynb":
+        return "notebooks cannot be read yet"
+    return "" if suffix in ("", ".py", ".pyw", ".pyi") else "not a Python file"
+
+
+def _fresh(files: Iterable[str], seen: set[str]) -> list[str]:
+    """Those of the files that no earlier path of the command line led to."""
+    fresh = []
+    for file in files:
+        key = os.path.abspath(file)
+        if key not in seen:
+            seen.add(key)
+            fresh.append(file)
+    return fresh
+
+
+def _walk(root: str, found: Discovery) -> list[str]:
+    """The Python files below a folder, sorted. Links to folders are not followed, which is what
+    makes loops harmless; a link to a file counts unless its target is below the root as well."""
+    files: list[str] = []
+    links: list[str] = []
+    stack = [root]
+    while stack:
+        folder = stack.pop()
+        prefix = "" if folder == "." else folder if folder.endswith("/") else folder + "/"
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            # A folder that vanished meanwhile has nothing to say; one that is closed to us does.
+            if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                reason = "no permission" if isinstance(error, PermissionError) else error.strerror
+                found.errors.append(SourceError(folder, 1, 1, f"cannot read the folder: {reason}"))
+            continue
+        names = {entry.name for entry in inside}
+        if folder != root and (reason := _unwanted(os.path.basename(folder), names)):
+            found.skipped.append(Skipped(folder, reason))
+            continue
+        below: list[str] = []
+        for entry in inside:
+            name = entry.name
+            if name.startswith(".") or name in _NEVER:
+                continue
+            try:
+                if name.endswith(".py"):
+                    if entry.is_symlink():
+                        links.append(prefix + name)
+                        continue
+                    if entry.is_file():
+                        files.append(prefix + name)
+                        continue
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(prefix + name)
+            except OSError as error:
+                found.errors.append(SourceError(prefix + name, 1, 1, f"cannot read: {error.strerror}"))
+        stack.extend(reversed(below))
+    if links:
+        real = {os.path.realpath(file) for file in files}
+        for link in links:
+            target = os.path.realpath(link)
+            if os.path.isfile(target) and target not in real:
+                real.add(target)
+                files.append(link)
+            elif not os.path.exists(target):
+                found.skipped.append(Skipped(link, "a link to a file that does not exist"))
+    files.sort()
+    return files
+
+
+def _unwanted(name: str, inside: set[str]) -> str:
+    """Why a folder below a root is left out, "" if it is not."""
+    if any(mark in inside for mark in _ENVIRONMENT):
+        return "virtual environment"
+    return "" if "__init__.py" in inside else _OUTPUT.get(name, "")

@@ -1,0 +1,1 @@
+"""libcst to a compact IR."""
