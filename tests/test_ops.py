@@ -28,8 +28,8 @@ from torchlosslint.flow.values import (
     DOTS,
     NONE,
     Const,
-    ExtObj,
     External,
+    ExtObj,
     ListV,
     Place,
     StarV,
@@ -128,6 +128,11 @@ SOFTMAXES = {
         p.f("stack", [p.m(x, "softmax", 1), p.m(x, "softmax", 1)]), "mean", 0
     ),
     "half the sum": lambda p, x: p.b("/", p.b("+", p.m(x, "softmax", 1), p.m(x, "softmax", 1)), 2),
+    "sum over a count": lambda p, x: p.b(
+        "/", p.b("+", p.m(x, "softmax", 1), p.m(x, "softmax", 1)), SymInt("n")
+    ),
+    "masked and normalised": lambda p, x: once(p, p.b("*", p.m(x, "exp"), p.m(p.b(">", x, 0), "float"))),
+    "masked softmax": lambda p, x: once(p, p.b("*", p.m(x, "softmax", 1), p.b(">", x, 0))),
     "clamped": lambda p, x: p.m(p.m(x, "softmax", 1), "clamp", 1e-7, 1 - 1e-7),
     "detached": lambda p, x: p.m(p.m(x, "softmax", 1), "detach"),
     "dropped out": lambda p, x: p.layer("Dropout", p.m(x, "softmax", 1), 0.5),
@@ -500,6 +505,10 @@ ODD: list[Value] = [
     Const(3),
     Const(0.0),
     Const(True),
+    Const(float("inf")),
+    Const(float("-inf")),
+    Const(float("nan")),
+    Const(10**400),
     NOTHING,
     External("torch.float32"),
     TupleV(()),
@@ -511,6 +520,8 @@ ODD: list[Value] = [
     Tensor(Domain(PROBS, "softmax", dim=5), "int64", ()),
     Tensor(Domain(LOGPROBS, "x", dim=-3), None, (DOTS, 2)),
     Tensor(Domain(BOUNDED, "b"), "float32", (None, 0, 4)),
+    Tensor(Domain(NUMBER, low=2.0), "int64", (3,)),
+    Tensor(Domain(INDICES), "int64", ("n",)),
 ]
 
 

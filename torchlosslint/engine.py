@@ -21,10 +21,12 @@ from torchlosslint.sources.decode import SourceError, decode, read_bytes
 from torchlosslint.sources.discovery import Root, discover
 from torchlosslint.sources.screen import ImportEdge, Screened, needed, screen
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.guard import SyntaxTrouble, parse_safely
+from torchlosslint.syntax.guard import SyntaxTrouble, on_large_stack, parse_safely
 from torchlosslint.syntax.positions import locate
 
 UNREADABLE = "TLL001"
+# Files after which the memory of finished parts is collected: syntax trees and heaps have cycles.
+COLLECT_EVERY = 200
 
 
 def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
@@ -45,9 +47,7 @@ def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
     gc.disable()
     gc.freeze()  # what is there already outlives the run: no collection need look at it
     try:
-        for root in found.roots:
-            run.root(root)
-            gc.collect()
+        on_large_stack(lambda: [run.root(root) for root in found.roots])
     finally:
         gc.unfreeze()
         if was_enabled:
@@ -67,6 +67,7 @@ class _Run:
         self.named: set[str] = set()
         self.texts: dict[str, str] = {}
         self.failed: set[str] = set()
+        self.since_collection = 0
 
     def root(self, root: Root) -> None:
         """Lint the files of one root, one connected part of its import graph at a time."""
@@ -91,6 +92,10 @@ class _Run:
         wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
         for part in components(wanted, screened, resolve):
             self.part(part, resolver, shown)
+            self.since_collection += len(part)
+            if self.since_collection > COLLECT_EVERY:
+                gc.collect()
+                self.since_collection = 0
 
     def part(self, files: list[str], resolver: Resolver, shown: dict[str, str]) -> None:
         """Interpret files that import one another; report; give the memory back."""

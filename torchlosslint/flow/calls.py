@@ -8,7 +8,7 @@ from torchlosslint.flow import libraries, losses, models, nn_modules, python_met
 from torchlosslint.flow.attributes import find_in_class
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
-from torchlosslint.flow.memo import Entry, again, portable
+from torchlosslint.flow.memo import Entry, again, fingerprint, portable
 from torchlosslint.flow.ops import LAYERS, METHODS
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.statements import returned
@@ -32,6 +32,7 @@ from torchlosslint.flow.values import (
     TupleV,
     Unknown,
     Value,
+    fresh_uid,
 )
 from torchlosslint.syntax import ir
 
@@ -87,18 +88,21 @@ def call_function(
     """Run a function of the program with its real arguments, or remember that it was run so."""
     key: object = None
     if func.owner is not None and args and type(args[0]) is Instance and caller is not None:
+        receiver = fingerprint(args[0])
         key = (
-            *(id(func.node), args[0].serial, tuple(args[1:]), tuple(kwargs.items())),
+            *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items())),
             *(m.facts, m.chosen, caller.no_grad, caller.autocast),
         )
-        entry = m.memo.get(key)
+        if receiver is None:
+            key = None
+        entry = m.memo.get(key) if key is not None else None
         if entry is not None and entry.holds(m.journal.clock):
             if m.outside is not None:
                 m.outside.extend(entry.names)
             return again(entry.result)
     if key is None:
         return _run(m, func, args, kwargs, place, caller)[0]
-    start, reports, outer = m.journal.clock.now, m.reports, m.outside
+    start, reports, outer = fresh_uid(), m.reports, m.outside
     m.outside = []
     try:
         result, entered = _run(m, func, args, kwargs, place, caller)
@@ -110,7 +114,7 @@ def call_function(
             and portable(result, entered)
             and len(m.outside) < 256
         ):
-            m.memo[key] = Entry(clock.now, m.outside, result)
+            m.memo[key] = Entry(fresh_uid(), m.outside, [*args[1:], *kwargs.values()], result)
     finally:
         if outer is not None:
             outer.extend(m.outside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from torchlosslint.flow.values import (
     MAX_ALTERNATIVES,
@@ -29,8 +30,11 @@ def is_config(fact: Fact) -> bool:
 
 def compatible(a: Guard, b: Guard) -> bool:
     """Whether both guards can hold at once."""
-    if not a or not b:
-        return True
+    return not a or not b or _compatible(a, b)
+
+
+@lru_cache(maxsize=16_384)
+def _compatible(a: Guard, b: Guard) -> bool:
     if not _sets_compatible(a, b):
         return False
     if len(a) > len(b):

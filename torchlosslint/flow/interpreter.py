@@ -69,6 +69,7 @@ class Interpreter(Machine):
         saved, chosen = self.facts, self.chosen
         results: list[tuple[Guard, Value]] = []
         diffs: list[tuple[Guard, Diff]] = []
+        self.steps += 2 * len(options)
         for guard, run in options:
             self.facts = saved | guard
             self.chosen = chosen | guard
@@ -95,6 +96,7 @@ class Interpreter(Machine):
                 return self.unknown("more than eight alternatives")
         if not rows:
             return self.unknown("no path leads here")
+        self.steps += len(rows) // 2
         return choose([(g, run(row)) for g, row in rows])
 
     def truth(self, value: Value) -> list[tuple[Guard, bool]]:

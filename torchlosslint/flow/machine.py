@@ -30,7 +30,7 @@ from torchlosslint.syntax import ir
 NORMAL, RETURN, BREAK, CONTINUE, RAISE = range(5)
 
 MAX_DEPTH = 40  # calls within calls
-MAX_STEPS = 30_000  # statements an entry point
+MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 MAX_RECURSION = 2  # times one function may be on the stack
 
 

@@ -9,19 +9,39 @@ loss or gave an object back are never remembered.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Any
 
-from torchlosslint.flow.values import Choice, Const, Tensor, TupleV, Unknown, Value, fresh_uid
+from torchlosslint.flow.values import (
+    Attrs,
+    Bound,
+    Choice,
+    ClassV,
+    Const,
+    External,
+    ExtObj,
+    Func,
+    Instance,
+    ModuleV,
+    Obj,
+    Partial,
+    StarV,
+    SymInt,
+    Tensor,
+    TupleV,
+    Unknown,
+    Value,
+    fresh_uid,
+)
 
 
 class Clock:
-    """Time of writes and births of the dicts that they went to."""
+    """Time of writes, and births of the objects that they went to. Time is counted in identities."""
 
-    __slots__ = ("births", "now", "olds", "times")
+    __slots__ = ("now", "olds", "times")
 
     def __init__(self) -> None:
         self.now = 0
-        self.births: dict[int, int] = {}
         # Writes as (time, birth of what was written), of which only those are kept that are older
         # than all later ones: the first one after a time has the oldest birth since then.
         self.times: list[int] = []
@@ -29,10 +49,8 @@ class Clock:
 
     def tick(self, target: dict[Any, Any]) -> None:
         """A write to `target` happens."""
-        self.now += 1
-        if not target:
-            self.births[id(target)] = self.now
-        birth = self.births.get(id(target), 0)
+        self.now = fresh_uid()
+        birth = target.birth if isinstance(target, Attrs) else 0
         while self.olds and self.olds[-1] >= birth:
             self.olds.pop()
             self.times.pop()
@@ -42,24 +60,78 @@ class Clock:
     def oldest_since(self, time: int) -> int:
         """The birth of the oldest thing written after a time."""
         at = bisect_right(self.times, time)
-        return self.olds[at] if at < len(self.times) else self.now + 1
+        return self.olds[at] if at < len(self.times) else fresh_uid()
 
 
 class Entry:
-    """One remembered call."""
+    """One remembered call. Where neither the arguments nor the names from outside are objects
+    that can be written, the receiver's fingerprint (in the key) is all the state there is."""
 
-    __slots__ = ("names", "result", "time")
+    __slots__ = ("closed", "names", "result", "time")
 
-    def __init__(self, time: int, names: list[tuple[dict[str, Any], str, Any]], result: Value) -> None:
+    def __init__(
+        self, time: int, names: list[tuple[dict[str, Any], str, Any]], args: Iterable[Value], result: Value
+    ) -> None:
         self.time = time
         self.names = names
         self.result = result
+        self.closed = all(isinstance(v, _FIXED) for v in args) and all(
+            isinstance(v, _FIXED) for _, _, v in names
+        )
 
     def holds(self, clock: Clock) -> bool:
         """Whether the answer is still the same."""
-        if clock.oldest_since(self.time) <= self.time:
+        if not self.closed and clock.oldest_since(self.time) <= self.time:
             return False
         return all(names.get(name) is value for names, name, value in self.names)
+
+
+# Values without parts that a write could change; classes and modules of the program hardly ever change.
+_FIXED = (Tensor, Const, Unknown, SymInt, External, Func, ClassV, ModuleV)
+MAX_PARTS = 4000
+
+
+def fingerprint(obj: Instance) -> object:
+    """Everything that a method could read through its receiver, as a hashable value: two blocks that
+    were made alike have the same one. None where it would be too large."""
+    parts = 0
+    seen: dict[int, int] = {}
+
+    def of(value: Any) -> object:
+        nonlocal parts
+        parts += 1
+        if parts > MAX_PARTS:
+            raise OverflowError
+        if isinstance(value, Obj) and not isinstance(value, ClassV):
+            if id(value) in seen:
+                return "seen", seen[id(value)]
+            seen[id(value)] = len(seen)
+            inner = tuple([(k, of(v)) for k, v in value.attrs.items()])
+            if isinstance(value, Instance):
+                return id(value.cls), inner
+            if isinstance(value, ExtObj):
+                made = (
+                    tuple([of(v) for v in value.args]),
+                    tuple([(k, of(v)) for k, v in value.kwargs.items()]),
+                )
+                return value.qual, value.place, made, inner
+            return type(value), value.place, inner
+        if isinstance(value, (TupleV, StarV)):
+            return type(value), tuple([of(v) for v in value.items])
+        if isinstance(value, Choice):
+            return tuple([(g, of(v)) for g, v in value.alts])
+        if isinstance(value, Func):
+            return id(value.node), id(value.scope)
+        if isinstance(value, Bound):
+            return value.func if isinstance(value.func, str) else of(value.func), of(value.self)
+        if isinstance(value, Partial):
+            return of(value.func), tuple([of(v) for v in value.args]), tuple(value.kwargs)
+        return value
+
+    try:
+        return of(obj)
+    except (OverflowError, RecursionError):
+        return None
 
 
 def portable(value: Value, entered: dict[int, None]) -> bool:

@@ -214,15 +214,21 @@ class TupleV(Value):
         return f"({', '.join(map(repr, self.items))})"
 
 
+class Attrs(dict[Any, Value]):
+    """What a heap object holds; `birth` is when the object was made, in the time of identities."""
+
+    __slots__ = ("birth",)
+
+
 class Obj(Value):
     """Base of heap objects. `attrs` is written through the state's journal only."""
 
     __slots__ = ("attrs", "place", "serial", "__weakref__")
 
     def __init__(self, place: Place | None) -> None:
-        self.attrs: dict[Any, Value] = {}
+        self.attrs = Attrs()
         self.place = place
-        self.serial = fresh_uid()
+        self.serial = self.attrs.birth = fresh_uid()
 
 
 class StarV(Value):

@@ -90,8 +90,11 @@ _BEFORE = re.compile(
 _LONGEST = 1_000
 """Bytes before the word `import` on its line: in more, none is looked for."""
 
+_CONTINUED = 5
+"""Lines that end in a backslash between the start of a statement and `import`."""
+
 _AFTER = re.compile(
-    rb"(?:\s|\\\r?\n)*(?:\((?P<many>(?:[^)#]|#[^\r\n]*)*)\)?|(?P<few>(?:[^\r\n;#\\(]|\\\r?\n)+))"
+    rb"(?:\s|\\\r?\n)*(?:\((?P<many>(?:[\w\x80-\xff\s,.*\\]|#[^\r\n]*)*)\)?|(?P<few>(?:[^\r\n;#\\(]|\\\r?\n)+))"
 )
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _NAME = re.compile(rb"(\*|%b[\w\x80-\xff.]*)" % _W)
@@ -117,11 +120,18 @@ def imports(data: bytes) -> tuple[ImportEdge, ...]:
 
 
 def _statement(data: bytes, at: int, after: int) -> Iterable[ImportEdge]:
-    start = _line_start(data, at)
-    while start >= 2 and data[start - 2 : start].strip(b"\r\n").endswith(b"\\"):
-        start = _line_start(data, start - 2)
-    before = _BEFORE.search(data[start:at]) if at - start < _LONGEST else None
-    names = _AFTER.match(data, after)
+    floor = max(0, at - _LONGEST)
+    start = _line_start(data, floor, at)
+    for _ in range(_CONTINUED):
+        if start - floor < 2 or not data[start - 3 : start].rstrip(b"\r\n").endswith(b"\\"):
+            break
+        start = _line_start(data, floor, start - 2)
+    else:
+        return
+    if start == floor > 0:
+        return
+    before = _BEFORE.search(data[start:at])
+    names = None if before is None else _AFTER.match(data, after)
     if before is None or names is None:
         return
     listed = _COMMENT.sub(b"", names["many"] or names["few"] or b"").split(b",")
@@ -137,8 +147,11 @@ def _statement(data: bytes, at: int, after: int) -> Iterable[ImportEdge]:
         yield ImportEdge(_text(module), len(path) - len(module), tuple(found))
 
 
-def _line_start(data: bytes, at: int) -> int:
-    newline = data.rfind(b"\n", 0, at)
+def _line_start(data: bytes, floor: int, at: int) -> int:
+    """Where the line of `at` starts, or `floor` where it starts before that."""
+    newline = data.rfind(b"\n", floor, at)
+    if newline < 0:
+        newline = floor - 1
     return 1 + max(newline, data.rfind(b"\r", newline + 1, at))
 
 

@@ -153,7 +153,8 @@ def on_large_stack(work: Callable[[], T]) -> T:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run, name="libcst")
+    # A daemon: an interrupted run ends at once.
+    thread = threading.Thread(target=run, name="libcst", daemon=True)
     try:
         with _STACK_LOCK:
             before = threading.stack_size(STACK_BYTES)
@@ -176,7 +177,7 @@ _here = threading.local()
 
 _PYTHON_2 = [
     (re.compile(r"^\s*(?:[^#'\"]*[;:]\s*)?print\s*(?:>>\s*\w|(?![(=.,:\[)\]])\S)"), "`print x`"),
-    (re.compile(r"^\s*except\s+[\w.()]+(?:\s*,\s*\w+)+\s*:"), "`except X, e`"),
+    (re.compile(r"^\s*except\s+(?:[\w.]+|\([^()]*\))\s*,\s*\w+\s*:"), "`except X, e`"),
     (re.compile(r"^\s*exec\s+(?![=.(])\S"), "`exec x`"),
     (re.compile(r"^\s*raise\s+[\w.]+\s*,\s*\S"), "`raise X, y`"),
     (re.compile(r"^[^#'\"]*`[^`]+`"), "backticks"),

@@ -284,8 +284,7 @@ class Lowering(Expressions):
         if kind is cst.MatchValue or kind is cst.MatchSingleton:
             return [self.exprs[type(node.value)](node.value)], False
         if kind is cst.MatchAs:
-            if node.name is not None:
-                binds.append(node.name.value)
+            _bind(node.name, binds)
             return (None, True) if node.pattern is None else self.pattern(node.pattern, binds)
         if kind is cst.MatchOr:
             values: list[Any] | None = []
@@ -337,7 +336,7 @@ def dotted(node: Any) -> str:
 
 
 def _bind(name: Any, binds: list[str]) -> None:
-    if name is not None:
+    if name is not None and name.value not in binds:
         binds.append(name.value)
 
 

@@ -45,7 +45,7 @@ _NO_CODE = re.compile(rf"#[^\r\n]*|(?:[fFtT][rR]?|[rR][fFtT])({_STRING})|{_STRIN
 
 _WORDS = bytes(c for c in range(256) if c >= 128 or chr(c).isalnum() or c in b"_\r\f")
 _ROUND = bytes.maketrans(b"[{]}\t", b"(()) ")
-_INDENT = re.compile(rb"\n[\n ]+")
+_INDENT = re.compile(rb"\n[ \t\f]+")
 _INNERMOST = re.compile(rb"\([^()]*\)")
 _LONG_GROUP = re.compile(rb"\([^()]{%d}" % CALM_GROUP)
 _LONG_LINE = re.compile(rb"[^\n]{%d}" % CALM_GROUP)
@@ -66,7 +66,7 @@ def calm(text: str) -> bool:
             return False  # much code inside, or it ends in a quote of its own kind inside
     data = '"'.join(pieces[::2]).encode().replace(b"\\\n", b"")
     # Only operators, brackets, line ends and the spaces between words are left.
-    data = _INDENT.sub(b"\n", data.translate(_ROUND, _WORDS))
+    data = _INDENT.sub(b"\n", data).translate(_ROUND, _WORDS)
     deepest = MAX_PATTERN if _MATCH.search(text) is not None else CALM_BRACKETS
     for _ in range(deepest):
         if _LONG_GROUP.search(data) is not None:
@@ -224,6 +224,8 @@ class _Scan:
             return
         frame = self.stack.pop()
         self.settle(frame)
+        if frame.kind == "f":
+            self.settle(self.stack[-1])  # the pieces of a formatted string are a flat list
         if frame.kind == "(" and frame.commas > MAX_ELEMENTS:
             kept, self.units, self.effort = frame.before_cut
             del self.cuts[kept:]

@@ -19,10 +19,11 @@ from torchlosslint.flow.ops import (
     numpy_,
     pooling,
     recurrent,
+    repeats,
 )
 from torchlosslint.flow.ops.arithmetic import binary, unary
 from torchlosslint.flow.ops.casts import attribute
-from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index
+from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row
 from torchlosslint.flow.ops.names import normalise
 from torchlosslint.flow.ops.support import FUNCTIONS, LAYERS, METHODS
 
@@ -40,8 +41,20 @@ __all__ = [
     "binary",
     "index",
     "normalise",
+    "row",
     "unary",
 ]
 
 # Imported for what they enter into the registries.
-_ENTERED = (activations, affine, elementwise, extremes, factories, joining, numpy_, pooling, recurrent)
+_ENTERED = (
+    activations,
+    affine,
+    elementwise,
+    extremes,
+    factories,
+    joining,
+    numpy_,
+    pooling,
+    recurrent,
+    repeats,
+)

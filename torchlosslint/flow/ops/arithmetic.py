@@ -38,6 +38,7 @@ from torchlosslint.flow.ops.support import (
     TINY,
     cut_off,
     domain,
+    flagged,
     made,
     nothing,
     numbered,
@@ -63,7 +64,7 @@ def numeric(value: Value) -> float | None:
     if isinstance(value, Tensor):
         return value.dom.low if value.dom.kind == NUMBER else None
     found = const(value)
-    return float(found) if isinstance(found, (int, float)) else None
+    return float(found) if isinstance(found, bool) else number(value)
 
 
 def shape_of(value: Value) -> Shape | None:
@@ -192,6 +193,8 @@ def combined(op: str, left: Value, right: Value) -> Domain:
             return times_number(a, 1.0 / y) if y else nothing("/")
         if x is not None:
             return divided(x, b)
+        if isinstance(right, SymInt) or (isinstance(right, Unknown) and "mixture" in a.flags):
+            return over_count(a)
         if uid_of(right) == numbered("-", uid_of(Const(1)), uid_of(left)):
             fits = a.kind in (UNIT, PROBS) and "scaled" not in a.flags
             return Domain(POSITIVE, "odds") if fits else nothing("/")
@@ -201,6 +204,13 @@ def combined(op: str, left: Value, right: Value) -> Domain:
     if op in ("//", "%") and a.kind in (INDICES, DATA) and (y is not None or isinstance(right, SymInt)):
         return Domain(a.kind)
     return nothing(op)
+
+
+def over_count(dom: Domain) -> Domain:
+    """Division by how many there are: means keep what they are means of."""
+    if dom.kind == PROBS:
+        return flagged(dom, "scaled")
+    return RAW if dom.kind in (SCORES, BOUNDED) else dom if dom.kind in (POSITIVE, DATA) else nothing("/")
 
 
 def quotient(a: Domain, b: Domain) -> Domain:

@@ -96,15 +96,18 @@ def const(value: Value | None) -> object:
 
 
 def integer(value: Value | None) -> int | None:
-    """The value as an int, where it is one."""
+    """The value as an int, where it is one (of a size that a dimension may have)."""
     found = const(value)
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if type(found) is int and abs(found) < 1 << 62 else None
 
 
 def number(value: Value | None) -> float | None:
     """The value as a float, where it is a number."""
     found = const(value)
-    return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+    try:
+        return float(found) if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+    except OverflowError:
+        return None
 
 
 def plain(value: Value | None) -> Value | None:

@@ -30,7 +30,7 @@ def cast(call: OpCall, x: Tensor, dtype: str | None) -> Tensor:
         return x.with_(dtype=dtype)
     if dtype == "bool":
         dom = nothing("bool")
-    elif x.dom.kind in (INDICES, ONEHOT, DATA) or (x.dom.kind == NUMBER and x.dom.low == int(x.dom.low or 0)):
+    elif x.dom.kind in (INDICES, ONEHOT, DATA) or (x.dom.kind == NUMBER and (x.dom.low or 0.5).is_integer()):
         dom = x.dom
     else:
         dom = nothing(f"{dtype} cast") if x.dtype is None or x.dtype in FLOATS else x.dom

@@ -70,7 +70,7 @@ def shifted(dom: Domain, by: float) -> Domain:
         if by < 0:
             return dom if by >= -TINY else RAW
         return dom.replace(how="1+exp") if by == 1 and dom.how == "exp" else dom
-    if kind == DATA or (kind == INDICES and by == int(by)):
+    if kind == DATA or (kind == INDICES and by.is_integer()):
         return dom
     if kind == ONEHOT and abs(by) <= TINY:
         return dom
@@ -100,7 +100,7 @@ def times_number(dom: Domain, by: float) -> Domain:
         return Domain(UNIT, "one_hot", low=0.0, high=by, flags=frozenset({"smoothed"}))
     if kind == POSITIVE:
         return dom if by > 0 else RAW
-    if kind == INDICES and by > 0 and by == int(by):
+    if kind == INDICES and by > 0 and by.is_integer():
         return dom
     return nothing("*")
 
@@ -200,6 +200,9 @@ def multiplied(a: Domain, b: Domain) -> Domain:
         return RAW
     if kinds == {DATA}:
         return Domain(DATA)
+    for dom, mask in ((a, b), (b, a)):
+        if mask.kind == UNKNOWN and mask.how == "comparison":
+            return masked(dom)
     if ONEHOT in kinds and kinds & {PROBS, UNIT}:
         dom = a if a.kind != ONEHOT else b
         return dom.replace(kind=UNIT, flags=dom.flags | {"masked"})
@@ -221,6 +224,15 @@ def multiplied(a: Domain, b: Domain) -> Domain:
     if kinds == {INDICES}:
         return Domain(INDICES)
     return nothing("*")
+
+
+def masked(dom: Domain) -> Domain:
+    """dom * a mask of zeros and ones."""
+    if dom.kind in (PROBS, UNIT) and not dom.flags & {"scaled", "dropout"}:
+        return dom.replace(kind=UNIT, dim=None, low=None, high=None, flags=dom.flags | {"mixture"})
+    if dom.kind == BOUNDED and dom.low is not None and dom.high is not None:
+        return dom.replace(low=min(dom.low, 0.0), high=max(dom.high, 0.0))
+    return dom if dom.kind in (POSITIVE, LOGUNIT, DATA, INDICES) else nothing("*")
 
 
 def divided(value: float, dom: Domain) -> Domain:
@@ -247,7 +259,7 @@ def powered(dom: Domain, by: float) -> Domain:
         return Domain(POSITIVE, "pow")
     if dom.kind == POSITIVE:
         return Domain(POSITIVE, dom.how) if by > 0 else nothing("**")
-    if by == 2 or (by > 0 and by == int(by) and int(by) % 2 == 0):
+    if by == 2 or (by > 0 and by.is_integer() and by % 2 == 0):
         if dom.kind == BOUNDED and (ends := span(dom)) is not None:
             top = max(abs(e) for e in ends)
             return interval(0.0, top**by, dom) if top < 1e3 and by < 64 else Domain(POSITIVE, "square")

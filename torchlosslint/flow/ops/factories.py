@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from torchlosslint.flow.domain import ANY, DATA, INDICES, NUMBER, ONEHOT, SCORES, UNIT, Domain
-from torchlosslint.flow.ops.call import OpCall, const, integer, items
+from torchlosslint.flow.ops.arithmetic import numeric
+from torchlosslint.flow.ops.call import OpCall, const, integer, items, number
 from torchlosslint.flow.ops.shapes import size_args, size_from
 from torchlosslint.flow.ops.support import (
     cut_off,
@@ -102,7 +103,7 @@ def value_domain(value: Value | None) -> tuple[Domain, str | None]:
     if isinstance(found, bool):
         return Domain(NUMBER, low=float(found)), "bool"
     if isinstance(found, int):
-        return Domain(NUMBER, low=float(found)), "int64"
+        return Domain(NUMBER, low=number(value)), "int64"
     if isinstance(found, float):
         return Domain(NUMBER, low=found), "float32"
     return nothing("full"), "int64" if isinstance(value, SymInt) else None
@@ -288,7 +289,7 @@ def described(found: list[Value]) -> tuple[Shape | None, set[type] | None, list[
         return (
             (len(found),),
             {type(p) for p in plain},
-            [float(p) for p in plain if isinstance(p, (int, float))],
+            [each for v in found if (each := numeric(v)) is not None],
         )
     return (
         (len(found),)

@@ -88,6 +88,11 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
     return basic(tensor, found)
 
 
+def row(tensor: Tensor) -> Tensor:
+    """What a loop over a tensor sees: one slice of its first dimension."""
+    return dropped(tensor, 0)
+
+
 def sequence_item(value: Value) -> Value:
     """A list of numbers as an index is a tensor of them."""
     if isinstance(value, (ListV, TupleV)):

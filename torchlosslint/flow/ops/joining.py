@@ -204,14 +204,19 @@ def split(call: OpCall, count: bool = False) -> Value:
         if count:
             if isinstance(size, int):
                 each = -(-size // n)
-                sizes = [min(each, size - i) for i in range(0, size, each)] if each else None
-            else:
+                sizes = parts_along(size, each) if each else None
+            elif n <= MOST_PARTS:
                 sizes = [None] * n
         elif isinstance(size, int):
-            sizes = [min(n, size - i) for i in range(0, size, n)]
+            sizes = parts_along(size, n)
     if sizes is None or len(sizes) > MOST_PARTS:
         return TupleV((StarV((part(x, dom=dom, shape=with_axis(x.shape, dim, None)),)),))
     return TupleV(tuple(part(x, dom=dom, shape=with_axis(x.shape, dim, s)) for s in sizes))
+
+
+def parts_along(size: int, each: int) -> list[Any] | None:
+    """The sizes of the parts of a dimension that is cut every `each`."""
+    return [min(each, size - i) for i in range(0, size, each)] if size <= each * MOST_PARTS else None
 
 
 def unbind(call: OpCall) -> Value:
@@ -304,7 +309,7 @@ def filled_by(dom: Domain, fill: float | None) -> Domain:
         return dom
     if dom.kind in (LOGUNIT,) and fill <= 0:
         return dom
-    if dom.kind == INDICES and fill == int(fill):
+    if dom.kind == INDICES and fill.is_integer():
         return dom
     if dom.kind == NUMBER and dom.low == fill:
         return dom

@@ -133,7 +133,7 @@ def sum_domain(x: Tensor, named: bool, dims: list[int] | None, keep: bool | None
     dom = x.dom
     if dom.kind in (SCORES, DATA):
         return RAW if dom.kind == SCORES else dom
-    if "masked" in dom.flags and dom.kind == UNIT and named:
+    if "masked" in dom.flags and dom.kind == UNIT and named and over_classes(x, named, dims) is not False:
         return dom.replace(flags=(dom.flags - {"masked"}) | {"picked"})
     if dom.kind in (POSITIVE, UNIT):
         return Domain(POSITIVE, "sum", base=dom.base) if "mixture" not in dom.flags else nothing("sum")
