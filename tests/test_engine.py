@@ -158,7 +158,9 @@ def test_a_link_on_the_command_line() -> None:
         pytest.param(b"# \xe9\xe8\n" + LOSS.encode(), "byte 0xe9 cannot be decoded as UTF-8", id="latin-1"),
         pytest.param(b"# coding: klingon\n" + LOSS.encode(), "unknown encoding 'klingon'", id="klingon"),
         pytest.param(b"# coding: hex\n" + LOSS.encode(), "encoding 'hex' cannot be used", id="hex"),
-        pytest.param(b"\xef\xbb\xbf# coding: latin-1\n" + LOSS.encode(), "byte order mark", id="two-encodings"),
+        pytest.param(
+            b"\xef\xbb\xbf# coding: latin-1\n" + LOSS.encode(), "byte order mark", id="two-encodings"
+        ),
         pytest.param(b"def f(:\n" + LOSS.encode(), "", id="syntax"),
         pytest.param(LOSS.encode() + b'print "loss:", loss\n', "Python 2", id="python-2-print"),
         pytest.param(LOSS.encode() + b"raise ValueError, 'bad'\n", "Python 2", id="python-2-raise"),
@@ -206,9 +208,7 @@ def test_a_file_that_is_written_another_way(data: bytes) -> None:
 
 
 def test_columns_count_characters() -> None:
-    Path("good.py").write_text(
-        GOOD.replace("    return ", "    s = '漢字😀'; return "), encoding="utf-8"
-    )
+    Path("good.py").write_text(GOOD.replace("    return ", "    s = '漢字😀'; return "), encoding="utf-8")
     (finding,) = lint().findings
     line = Path("good.py").read_text(encoding="utf-8").splitlines()[6]
     place = finding.location
@@ -276,7 +276,9 @@ def test_five_megabytes_of_numbers() -> None:
         pytest.param("x = y" + ".a" * 5000, id="attributes"),
         pytest.param("x = " + "lambda: " * 3000 + "1", id="lambdas"),
         pytest.param("if a:\n    pass\n" + "elif a:\n    pass\n" * 10_000, id="elif"),
-        pytest.param("".join(" " * i + "if a:\n" for i in range(1000)) + " " * 1000 + "pass", id="nested-ifs"),
+        pytest.param(
+            "".join(" " * i + "if a:\n" for i in range(1000)) + " " * 1000 + "pass", id="nested-ifs"
+        ),
         pytest.param("x = '" + "a" * 3_000_000 + "'", id="one-string"),
         pytest.param("x = 1\n" * 150_000, id="statements"),
         pytest.param("x = " + "1" * 10_000, id="one-number"),
@@ -410,7 +412,9 @@ def test_modules_that_import_one_another() -> None:
         "        super().__init__()\n        self.fc = nn.Linear(8, 4)\n\n    def forward(self, x):\n"
         "        return self.fc(x).softmax(1)\n"
     )
-    Path("c.py").write_text("import torch.nn.functional as F\nfrom a import Net\nF.cross_entropy(Net()(1), 2)\n")
+    Path("c.py").write_text(
+        "import torch.nn.functional as F\nfrom a import Net\nF.cross_entropy(Net()(1), 2)\n"
+    )
     assert found(lint()) == [("a.py", 11, "TLL101"), ("c.py", 3, "TLL101"), FOUND]
 
 

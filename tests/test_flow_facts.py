@@ -163,13 +163,13 @@ def test_a_chain_of_tests_selects_the_first_that_holds(tests: list[tuple[Fact, V
 
 
 @given(st.lists(st.tuples(guards, st.one_of(leaves, tree(2))), min_size=1, max_size=14))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_nothing_that_was_possible_is_lost(alts: list[tuple[Guard, Value]]) -> None:
     value = choose(alts)
     well_formed(value)
     if isinstance(value, Unknown):
         return
-    for world in ASSIGNMENTS[::5]:
+    for world in ASSIGNMENTS[::11]:
         before = {v for guard, inner in alts if holds(guard, world) for v in selected(inner, world)}
         assert before - {v for v in before if isinstance(v, Unknown)} <= selected(value, world)
 
@@ -227,11 +227,11 @@ def test_no_way_at_all() -> None:
 @given(tree(3), guards)
 def test_narrowing_keeps_what_the_facts_allow(value: Value, known: Guard) -> None:
     less = narrow(value, known)
-    well_formed(less)
+    assert not isinstance(less, Choice) or len(less.alts) > 1
     live = {v for _, v in alternatives(value, known)}
-    for world in ASSIGNMENTS[::5]:
+    for world in ASSIGNMENTS[::11]:
         if holds(known, world):
-            assert selected(value, world) <= selected(less, world)
+            assert selected(value, world) == selected(less, world)
             assert selected(value, world) <= live
 
 

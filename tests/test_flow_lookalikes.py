@@ -1035,7 +1035,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
     "body",
     [
         not_yet(
-            'contextlib.contextmanager is not followed',
+            "contextlib.contextmanager is not followed",
             """
             from contextlib import contextmanager
             @contextmanager
@@ -1048,7 +1048,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'an `if` on a counter in a `while` is decided by its first value',
+            "an `if` on a counter in a `while` is decided by its first value",
             """
             net = Raw()
             i = 0
@@ -1060,14 +1060,14 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'filter() is not followed',
+            "filter() is not followed",
             """
             nets = list(filter(None, [Soft(), Soft()]))
             F.cross_entropy(nets[0](x), y)  # TLL101
             """,
         ),
         not_yet(
-            'training that was never set is lost in a join with eval()',
+            "training that was never set is lost in a join with eval()",
             """
             def f(phase):
                 net = Modal()
@@ -1080,7 +1080,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'training that was never set is lost in a join with eval()',
+            "training that was never set is lost in a join with eval()",
             """
             def f(phase):
                 net = Modal()
@@ -1093,7 +1093,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'training that was never set is lost in a join with eval()',
+            "training that was never set is lost in a join with eval()",
             """
             class T:
                 def __init__(self):
@@ -1110,7 +1110,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'an attribute that only one branch set is there in both after the join',
+            "an attribute that only one branch set is there in both after the join",
             """
             class Net(Raw):
                 def __init__(self, soft):
@@ -1130,7 +1130,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            '`n == 1` and `n > 1` are not seen to contradict',
+            "`n == 1` and `n > 1` are not seen to contradict",
             """
             class Net(nn.Module):
                 def __init__(self, n):
@@ -1147,7 +1147,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            '`n > 2` and `n <= 2` are not seen to contradict',
+            "`n > 2` and `n <= 2` are not seen to contradict",
             """
             def f(n):
                 net = Soft() if n > 2 else Raw()
@@ -1156,7 +1156,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            '`n < 2` and `n >= 2` are not seen to contradict',
+            "`n < 2` and `n >= 2` are not seen to contradict",
             """
             def f(n):
                 net = Soft() if n < 2 else Raw()
@@ -1165,7 +1165,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'Sequential.pop is not followed',
+            "Sequential.pop is not followed",
             """
             net = nn.Sequential(nn.Linear(8, 4), nn.Softmax(dim=1))
             net.pop(1)
@@ -1173,7 +1173,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'copy.deepcopy gives the same object',
+            "copy.deepcopy gives the same object",
             """
             import copy
             net = Raw()
@@ -1184,7 +1184,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'copy.deepcopy gives the same object',
+            "copy.deepcopy gives the same object",
             """
             import copy
             net = Modal()
@@ -1193,13 +1193,13 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'a lambda that nothing calls is not looked at',
+            "a lambda that nothing calls is not looked at",
             """
             crit = lambda out: F.cross_entropy(out.softmax(1), y)  # TLL101
             """,
         ),
         not_yet(
-            'the args= of mp.spawn are not handed on',
+            "the args= of mp.spawn are not handed on",
             """
             import torch.multiprocessing as mp
             def work(rank, net, crit):
@@ -1208,7 +1208,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'a remembered call does not notice that a class attribute was written',
+            "a remembered call does not notice that a class attribute was written",
             """
             class Cfg:
                 soft = False
@@ -1228,7 +1228,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'a remembered call does not notice that an option was written',
+            "a remembered call does not notice that an option was written",
             """
             class Net(nn.Module):
                 def __init__(self, args):
@@ -1249,14 +1249,14 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'the name stays inside the comprehension',
+            "the name stays inside the comprehension",
             """
             [last := net(x) for net in [Raw(), Soft()]]
             F.cross_entropy(last, y)  # TLL101
             """,
         ),
         not_yet(
-            'field(default_factory=...) is not followed',
+            "field(default_factory=...) is not followed",
             """
             from dataclasses import dataclass, field
             @dataclass
@@ -1268,7 +1268,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             """,
         ),
         not_yet(
-            'tensors in *args and **kwargs are not known to have come in from outside',
+            "tensors in *args and **kwargs are not known to have come in from outside",
             """
             class Criterion(nn.Module):
                 def __init__(self):

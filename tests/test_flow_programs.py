@@ -1256,7 +1256,9 @@ def test_recursion_ends(check: Check, body: str) -> None:
 
 def test_a_long_line_of_ancestors(check: Check) -> None:
     classes = "\n".join(f"class C{i}(C{i - 1}):\n    pass\n" for i in range(1, 150))
-    bounded(lambda: check(f"class C0(Soft):\n    pass\n\n{classes}\nF.cross_entropy(C149()(x), y)  # TLL101\n"))
+    bounded(
+        lambda: check(f"class C0(Soft):\n    pass\n\n{classes}\nF.cross_entropy(C149()(x), y)  # TLL101\n")
+    )
 
 
 def test_super_up_a_long_line_ends(check: Check) -> None:
@@ -1314,7 +1316,12 @@ def test_functions_below_a_busy_script_are_looked_at(check: Check) -> None:
 
 @pytest.mark.parametrize(
     ("test", "confidence"),
-    [("True", "certain"), ("flag", "likely"), ("torch.rand(1) > 0.5", "possible"), ("x.sum() > 0", "possible")],
+    [
+        ("True", "certain"),
+        ("flag", "likely"),
+        ("torch.rand(1) > 0.5", "possible"),
+        ("x.sum() > 0", "possible"),
+    ],
 )
 def test_confidence_says_who_chooses(lint_text: LintText, test: str, confidence: str) -> None:
     body = f"""

@@ -49,9 +49,7 @@ def test_rollback_restores_and_apply_redoes(steps: list[Write]) -> None:
     assert journal.layers == []
 
 
-commands = st.lists(
-    st.one_of(writes, st.just("branch"), st.just("rollback"), st.just("commit")), max_size=40
-)
+commands = st.lists(st.one_of(writes, st.just("branch"), st.just("rollback"), st.just("commit")), max_size=40)
 
 
 @given(commands)

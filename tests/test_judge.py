@@ -283,7 +283,11 @@ def test_the_flow_begins_with_the_cause() -> None:
     back = Step(softmax, Place("train.py", 3), "comes back")
     steps = flow_of(wrong().with_(trail=back), None)
     assert [s.note for s in steps] == ["softmax", "comes back"]
-    assert [s.note for s in flow_of(wrong().with_(trail=back), linear)] == ["a layer", "softmax", "comes back"]
+    assert [s.note for s in flow_of(wrong().with_(trail=back), linear)] == [
+        "a layer",
+        "softmax",
+        "comes back",
+    ]
 
 
 def test_a_long_flow_is_cut_and_a_place_is_named_once() -> None:

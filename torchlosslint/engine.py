@@ -47,7 +47,7 @@ def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
     gc.disable()
     gc.freeze()  # what is there already outlives the run: no collection need look at it
     try:
-        on_large_stack(lambda: [run.root(root) for root in found.roots])
+        on_large_stack(lambda: run.roots(found.roots))
     finally:
         gc.unfreeze()
         if was_enabled:
@@ -68,6 +68,11 @@ class _Run:
         self.texts: dict[str, str] = {}
         self.failed: set[str] = set()
         self.since_collection = 0
+
+    def roots(self, roots: Iterable[Root]) -> None:
+        """Lint all roots, one after the other."""
+        for root in roots:
+            self.root(root)
 
     def root(self, root: Root) -> None:
         """Lint the files of one root, one connected part of its import graph at a time."""
@@ -163,7 +168,14 @@ class _Run:
             location = where.get(raw.place)
             if location is None:
                 continue
-            steps = [FlowStep(where[s.place], s.note) for s in raw.steps if s.place in where]
+            here = (location.path, location.line)
+            steps = [
+                FlowStep(at, s.note)
+                for s in raw.steps
+                # The blamed line itself says that the value comes back there.
+                if (at := where.get(s.place)) is not None
+                and (s.dom is not None or (at.path, at.line) != here)
+            ]
             if raw.loss_place is not None and raw.loss_place != raw.place and raw.loss_place in where:
                 steps.append(FlowStep(where[raw.loss_place], "the torch loss is called here"))
             rule = raw.rule

@@ -65,7 +65,17 @@ class Judge:
             self.seen.pop(use.place, None)
         answers: list[tuple[Guard, Value, list[tuple[Rule, Problem]]]] = []
         for guard, left, right in combos:
-            loss_use = LossUse(use.contract, left, right, use.config, use.place, True, frame.autocast)
+            loss_use = LossUse(
+                use.contract,
+                left,
+                right,
+                use.config,
+                use.place,
+                True,
+                frame.autocast,
+                use.name,
+                frame.no_grad,
+            )
             said = [(rule, problem) for rule in self.rules for problem in rule.check_loss(loss_use)]
             answers.append((guard, left, said))
         sound = [g for g, left, said in answers if not said and known(left)]
@@ -159,5 +169,8 @@ def flow_of(tensor: Value, cause: Step | None) -> list[Step]:
                 steps.append(step)
             if step is cause or len(steps) >= 12:
                 break
+        # What only handed an earlier value on, before the cause, would mislead.
+        while len(steps) > 1 and steps[-1].dom is None and any(s.dom is not None for s in steps):
+            steps.pop()
     steps.reverse()
     return steps

@@ -27,6 +27,7 @@ class LossUse:
     (weight, reduction, ignore_index, ...), from the constructor and the call.
     training: the mode of the model where it is known, True otherwise.
     autocast: the device type of the enclosing autocast ("cuda", "cpu", "" unknown), None outside.
+    name: the loss as the program calls it. no_grad: it is computed for a report only.
     """
 
     contract: LossContract
@@ -36,6 +37,8 @@ class LossUse:
     place: Place | None = None
     training: bool = True
     autocast: str | None = None
+    name: str = ""
+    no_grad: bool = False
 
     @property
     def scores(self) -> Tensor | None:

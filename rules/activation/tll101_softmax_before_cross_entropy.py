@@ -51,14 +51,17 @@ class SoftmaxBeforeCrossEntropy(Rule):
         if not twice and use.contract.key not in CROSS_ENTROPY:
             return
         count = classes(tensor)
-        floor = f"{log(1 + (count - 1) / e):.2f} for {count}" if count and count > 1 else "1.46 for 10"
+        known = count is not None and count > 1
+        number = log(1 + ((count if count and known else 10) - 1) / e)
+        floor = f"{number:.2f} for {count} classes" if known else f"for instance {number:.2f} with 10 classes"
         how = tensor.dom.how or "softmax"
         if twice:
-            what = f"{use.contract.title} gets the log_softmax of a softmax"
+            what = f"{use.name} gets the log_softmax of a softmax"
         else:
-            what = f"{use.contract.title} applies log_softmax itself, and gets probabilities from {how}"
+            what = f"{use.name} applies log_softmax itself, and gets probabilities from {how}"
+        harm = "the reported number is wrong" if use.no_grad else "its gradients shrink"
         yield Problem(
             f"{what}: softmax counts twice, so the loss cannot fall below log(1 + (C-1)/e) "
-            f"({floor} classes) and its gradients shrink.",
+            f"({floor}) and {harm}.",
             "Give the loss the raw scores; apply softmax only where probabilities are reported.",
         )

@@ -43,7 +43,7 @@ class LogSoftmaxBeforeCrossEntropy(Rule):
         if tensor is None or tensor.dom.kind != LOGPROBS or softmax_inside(tensor.dom):
             return
         yield Problem(
-            f"{use.contract.title} applies log_softmax itself, and gets log-probabilities. "
+            f"{use.name} applies log_softmax itself, and gets log-probabilities. "
             "The result is the same number (log_softmax twice changes nothing); the work is done twice.",
             "Give the loss the raw scores, or keep log_softmax and use NLLLoss.",
         )

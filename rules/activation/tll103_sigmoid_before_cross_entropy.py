@@ -45,8 +45,9 @@ class SigmoidBeforeCrossEntropy(Rule):
             return
         how = tensor.dom.how or "sigmoid"
         yield Problem(
-            f"{use.contract.title} applies softmax itself, and gets scores squeezed into [0, 1] by {how}: "
-            "it cannot fall below log(1 + (C-1)/e), 1.46 for 10 classes, and no prediction can be confident.",
+            f"{use.name} applies softmax itself, and gets scores squeezed into [0, 1] by {how}: "
+            "it cannot fall below log(1 + (C-1)/e), for instance 1.46 with 10 classes, "
+            "and no prediction can be confident.",
             "Give the loss the raw scores; where several classes may be right at once, use "
             "BCEWithLogitsLoss.",
         )

@@ -46,7 +46,7 @@ class SigmoidBeforeBceWithLogits(Rule):
             return
         how = tensor.dom.how or "sigmoid"
         yield Problem(
-            f"{use.contract.title} applies sigmoid itself, and gets numbers that {how} already put into "
+            f"{use.name} applies sigmoid itself, and gets numbers that {how} already put into "
             "[0, 1]: "
             "the second sigmoid maps them to [0.5, 0.73], so the model cannot learn to say no.",
             "Give the loss the raw scores and apply sigmoid only to report, or use BCELoss.",

@@ -47,7 +47,7 @@ class SoftmaxBeforeBceWithLogits(Rule):
         if dom.kind != PROBS and not (dom.kind == UNIT and picked_from_softmax(dom)):
             return
         yield Problem(
-            f"{use.contract.title} applies sigmoid itself, and gets probabilities from "
+            f"{use.name} applies sigmoid itself, and gets probabilities from "
             f"{dom.how or 'softmax'}: "
             "the sigmoid maps them to [0.5, 0.73], so no class can be denied.",
             "Give the loss the raw scores; where exactly one class is right, use CrossEntropyLoss.",

@@ -48,22 +48,25 @@ class ClippedLogits(Rule):
         if tensor is None:
             return
         dom = tensor.dom
-        before = ""
+        before, cause = "", None
         if dom.kind in (PROBS, LOGPROBS) and dom.base is not None:
-            dom, before = dom.base, " before its softmax"
+            before = f" before the {dom.how or 'softmax'}"
+            dom = dom.base
+            cause = next((s for s in tensor.trail or () if s.dom is not None and s.dom.how == dom.how), None)
         elif use.contract.key == "nll":
             return
         how = clipping(dom)
         if how:
             bound = _bound(how)
             yield Problem(
-                f"{use.contract.title} wants unbounded scores, and gets what {how} {bound}{before}: "
+                f"{use.name} wants unbounded scores, and gets what {how} {bound}{before}: "
                 "wrong classes cannot be ruled out and gradients vanish where they are needed.",
                 "Let a linear layer give the scores last; keep the activation between hidden layers.",
+                cause=cause,
             )
         elif "dropout" in dom.flags and dom.kind == SCORES and not before:
             yield Problem(
-                f"{use.contract.title} gets scores after dropout: at random a class gets the score 0 "
+                f"{use.name} gets scores after dropout: at random a class gets the score 0 "
                 "in training, which makes the loss noisy and is not what dropout is for.",
                 "Put dropout before the last linear layer.",
                 severity="warning",

@@ -50,7 +50,7 @@ class LogitsIntoBce(Rule):
             return
         what = f"what {dom.how} gives" if dom.how and dom.kind != SCORES else "raw scores"
         yield Problem(
-            f"{use.contract.title} wants probabilities in [0, 1], and gets {what}: it raises on the CPU "
+            f"{use.name} wants probabilities in [0, 1], and gets {what}: it raises on the CPU "
             "and asserts on an accelerator as soon as a number leaves [0, 1].",
             "Use BCEWithLogitsLoss on the raw scores, which applies a stable sigmoid itself.",
         )

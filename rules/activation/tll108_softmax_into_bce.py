@@ -51,7 +51,7 @@ class SoftmaxIntoBce(Rule):
         many = count is not None and count > 2
         over = f" over {count} classes" if count is not None else ""
         yield Problem(
-            f"{use.contract.title} asks yes or no for each class on its own, and gets "
+            f"{use.name} asks yes or no for each class on its own, and gets "
             f"{tensor.dom.how or 'softmax'} "
             f"probabilities{over}, which compete: wrong classes are punished twice and log(0) is near.",
             "Where exactly one class is right, use CrossEntropyLoss on the raw scores; else "

@@ -49,7 +49,7 @@ class SigmoidThenBce(Rule):
         if not tensor.dom.how.lower().startswith(_SIGMOIDS):
             return
         yield Problem(
-            f"sigmoid and then {use.contract.title} gives the right number but is fragile: the gradient "
+            f"sigmoid and then {use.name} gives the right number but is fragile: the gradient "
             "is lost "
             "where sigmoid rounds to 0 or 1, and the loss raises under autocast.",
             "Drop the sigmoid and use BCEWithLogitsLoss; apply sigmoid only to report.",

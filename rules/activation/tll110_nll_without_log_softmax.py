@@ -58,6 +58,6 @@ class NllWithoutLogSoftmax(Rule):
         else:
             return
         yield Problem(
-            f"{use.contract.title} wants log-probabilities, and gets {what}: {why}.",
+            f"{use.name} wants log-probabilities, and gets {what}: {why}.",
             "Use CrossEntropyLoss on the raw scores, or log_softmax before NLLLoss.",
         )

@@ -51,7 +51,10 @@ def call(
     if kind is Bound:
         assert isinstance(callee, Bound)
         if isinstance(callee.func, Func):
-            return call_function(m, callee.func, [callee.self, *args], kwargs, place, frame)
+            result = call_function(m, callee.func, [callee.self, *args], kwargs, place, frame)
+            if callee.func.qualname.endswith(".forward"):
+                return through(m, result, place, f"comes back from {callee.func.qualname}")
+            return result
         return call_named(m, callee.self, callee.func, args, kwargs, place, frame)
     if kind is External:
         return libraries.call(m, callee.qual, args, kwargs, place, frame)  # type: ignore[attr-defined]
@@ -442,7 +445,8 @@ def call_object(
     handler = LAYERS.get(qual)
     if handler is not None:
         # The activation's own place is where it was made: that is what a user would edit.
-        return libraries.run_handler(m, handler, args, kwargs, obj.place or place, frame, obj)
+        made = libraries.run_handler(m, handler, args, kwargs, obj.place or place, frame, obj)
+        return through(m, made, place, "is applied here") if obj.place not in (None, place) else made
     if models.is_model(obj):
         return models.call(m, obj, args, kwargs, place, frame)
     return libraries.call_object(m, obj, args, kwargs, place, frame)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.ops.indexing import row
 from torchlosslint.flow.values import (
     Choice,
     ClassV,
@@ -76,8 +77,7 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
         return Elements([Const(c) for c in value.value])
     if isinstance(value, Tensor):
         # Rows of a tensor, as many as dimension 0 has.
-        row = tensor_index(value, [m.unknown("an index")], OpCall([], {}, place))
-        return Elements([StarV((row,))], ("len", value.uid))
+        return Elements([StarV((row(value),))], ("len", value.uid))
     if isinstance(value, Instance):
         got = _instance(m, value, place)
         if got is not None:
@@ -185,6 +185,9 @@ def unpacked(m: Machine, value: Value, count: int, star: int | None, place: Plac
     if isinstance(value, Tensor):
         if value.role == "model-tuple":
             return [value.with_(role="model") for _ in range(count)]
+        if not value.shape or value.shape[0] != count:
+            # A batch of unknown size into so many names: this is not how the tensor is meant.
+            return [m.unknown("a tensor unpacked into names") for _ in range(count)]
         return [tensor_index(value, [Const(i)], OpCall([], {}, place)) for i in range(count)]
     if isinstance(value, Unknown):
         return [Unknown(value.reason, ("item", value.key, i), value.config) for i in range(count)]

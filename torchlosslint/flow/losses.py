@@ -36,6 +36,7 @@ class LossReached:
     target: Value
     config: dict[str, Value] = field(default_factory=dict)
     place: Place = NOWHERE
+    name: str = ""  # as the program calls it: "F.cross_entropy", "CrossEntropyLoss"
     made: Place | None = None
 
 
@@ -63,9 +64,9 @@ def reach_module(
     config.update(obj.kwargs)
     config.update({k: v for k, v in obj.attrs.items() if isinstance(k, str) and k in contract.module_params})
     given = bind(args, kwargs, contract.forward_params)
-    return _reach(
-        m, contract, given, contract.input_arg, contract.target_arg, config, place, frame, obj.place
-    )
+    reached = _loss(m, contract, given, contract.input_arg, contract.target_arg, config)
+    reached.place, reached.name, reached.made = place, contract.title, obj.place
+    return _tell(m, reached, frame)
 
 
 def reach_function(
@@ -81,7 +82,10 @@ def reach_function(
     given = bind(args, kwargs, contract.params_of(qual))
     input_arg = contract.function_input_arg or contract.input_arg
     target_arg = contract.function_target_arg or contract.target_arg
-    return _reach(m, contract, given, input_arg, target_arg, dict(given), place, frame, None)
+    reached = _loss(m, contract, given, input_arg, target_arg, dict(given))
+    last = qual.rsplit(".", 1)[-1]
+    reached.place, reached.name = place, f"F.{last}" if ".functional." in qual else last
+    return _tell(m, reached, frame)
 
 
 def bind(args: list[Value], kwargs: dict[str, Value], params: tuple[str, ...]) -> dict[str, Value]:
@@ -95,30 +99,30 @@ def bind(args: list[Value], kwargs: dict[str, Value], params: tuple[str, ...]) -
     return out
 
 
-def _reach(
+def _loss(
     m: Machine,
     contract: LossContract,
     given: dict[str, Value],
     input_arg: str,
     target_arg: str,
     config: dict[str, Value],
-    place: Place,
-    frame: Frame,
-    made: Place | None,
-) -> Value:
+) -> LossReached:
     missing = Unknown("an argument that was spread or left out")
-    reached = LossReached(
+    return LossReached(
         contract,
         m.read(given.get(input_arg, missing)),
         m.read(given.get(target_arg, missing)),
         {k: v for k, v in config.items() if k not in (input_arg, target_arg)},
-        place,
-        made,
     )
+
+
+def _tell(m: Machine, reached: LossReached, frame: Frame) -> Value:
+    """Report the loss; what it gives."""
     m.sink.loss(m, reached, frame)
-    if contract.loss_attr:
-        return TupleV((Tensor(ANY, role="model"), _result(reached, place)), ("output", "loss"))
-    return _result(reached, place)
+    result = _result(reached, reached.place)
+    if reached.contract.loss_attr:
+        return TupleV((Tensor(ANY, role="model"), result), ("output", "loss"))
+    return result
 
 
 def _result(reached: LossReached, place: Place) -> Tensor:

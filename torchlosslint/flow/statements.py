@@ -70,8 +70,12 @@ def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
 
 
 def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
-    m.eval(s.value, frame)
+    result = m.eval(s.value, frame)
     value = s.value
+    if type(value) is ir.Call and isinstance(result, Tensor):
+        changed = _changed_in_place(value)
+        if changed is not None:
+            m.assign(changed, result, frame)
     # A process that ends here ends the path: sys.exit(), exit(), os._exit().
     if type(value) is ir.Call:
         func = value.func
@@ -82,6 +86,21 @@ def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
             if isinstance(owner, External) and owner.qual in ("sys", "os"):
                 return RAISE
     return NORMAL
+
+
+def _changed_in_place(call: ir.Call) -> ir.Expr | None:
+    """The name or attribute that `x.sigmoid_()`, `F.relu_(x)` or `F.relu(x, inplace=True)` writes."""
+    func = call.func
+    if type(func) is not ir.Attr:
+        return None
+    first = call.args[0].value if call.args and not call.args[0].star and call.args[0].name is None else None
+    written: ir.Expr | None = None
+    if func.attr.endswith("_") and not func.attr.endswith("__"):
+        library = type(func.value) is ir.Name and func.value.id in ("torch", "F")
+        written = first if library else func.value
+    elif any(a.name == "inplace" and type(a.value) is ir.Const and a.value.value is True for a in call.args):
+        written = first
+    return written if isinstance(written, (ir.Name, ir.Attr)) else None
 
 
 def _return(m: Machine, s: ir.Return, frame: Frame) -> int:

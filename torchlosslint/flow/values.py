@@ -218,6 +218,7 @@ class Attrs(dict[Any, Value]):
     """What a heap object holds; `birth` is when the object was made, in the time of identities."""
 
     __slots__ = ("birth",)
+    birth: int
 
 
 class Obj(Value):

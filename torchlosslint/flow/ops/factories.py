@@ -268,7 +268,17 @@ def from_list(call: OpCall, found: list[Value], dtype: str | None, name: str) ->
     dom = Domain(DATA)
     if numbers and len(set(numbers)) == 1:
         dom = Domain(NUMBER, low=numbers[0])
+    elif numbers and shape is not None and len(shape) > 1 and one_hot_rows(numbers, shape[-1]):
+        dom = Domain(ONEHOT, "one_hot")
     return Tensor(dom, dtype=dtype, shape=shape, grad=False)
+
+
+def one_hot_rows(numbers: list[float], width: object) -> bool:
+    """Whether rows of this width are all zeros but for a single one."""
+    if not isinstance(width, int) or width < 2 or len(numbers) % width:
+        return False
+    rows = (numbers[i : i + width] for i in range(0, len(numbers), width))
+    return all(sorted(row) == [0] * (width - 1) + [1] for row in rows)
 
 
 def described(found: list[Value]) -> tuple[Shape | None, set[type] | None, list[float]]:
