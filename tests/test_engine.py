@@ -17,7 +17,7 @@ from torchlosslint.config import ConfigError, Settings
 from torchlosslint.finding import Report
 from torchlosslint.rule import load_rules
 from torchlosslint.sources.decode import SourceError, read_bytes
-from torchlosslint.sources.discovery import DiscoveryError
+from torchlosslint.sources.discovery import Discovery, DiscoveryError, discover
 
 GOOD = """\
 import torch.nn as nn
@@ -299,10 +299,9 @@ def test_code_that_no_person_wrote(code: str) -> None:
 
 def test_a_file_that_disappears_before_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bad.py").write_text(GOOD)
-    real = engine.discover
 
-    def then_remove(paths: object) -> object:
-        result = real(paths)  # type: ignore[arg-type]
+    def then_remove(paths: tuple[str, ...]) -> Discovery:
+        result = discover(paths)
         Path("bad.py").unlink()
         return result
 
@@ -386,7 +385,8 @@ def test_a_package_called_torch() -> None:
     Path("torch", "__init__.py").touch()
     Path("torch", "nn", "__init__.py").write_text(
         "class CrossEntropyLoss:\n    def __call__(self, out, y):\n        return out\n\n"
-        "class Linear:\n    def __init__(self, a, b):\n        pass\n    def __call__(self, x):\n        return x\n"
+        "class Linear:\n    def __init__(self, a, b):\n        pass\n\n"
+        "    def __call__(self, x):\n        return x\n"
     )
     Path("torch", "nn", "functional.py").write_text("def softmax(x, dim):\n    return x\n")
     assert found(lint()) == []
@@ -408,9 +408,9 @@ def test_a_module_called_like_one_of_python(name: str) -> None:
 def test_modules_that_import_one_another() -> None:
     Path("a.py").write_text("import b\nfrom b import Net\nimport a\nfrom a import *\n" + GOOD)
     Path("b.py").write_text(
-        "import torch.nn as nn\nfrom a import step\nimport b\n\nclass Net(nn.Module):\n    def __init__(self):\n"
-        "        super().__init__()\n        self.fc = nn.Linear(8, 4)\n\n    def forward(self, x):\n"
-        "        return self.fc(x).softmax(1)\n"
+        "import torch.nn as nn\nfrom a import step\nimport b\n\nclass Net(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n        self.fc = nn.Linear(8, 4)\n\n"
+        "    def forward(self, x):\n        return self.fc(x).softmax(1)\n"
     )
     Path("c.py").write_text(
         "import torch.nn.functional as F\nfrom a import Net\nF.cross_entropy(Net()(1), 2)\n"
@@ -426,7 +426,8 @@ def test_a_package_whose_parts_import_one_another() -> None:
         "        return nn.Linear(8, 4)(x).softmax(1)\n"
     )
     Path("pkg", "train.py").write_text(
-        "import torch.nn.functional as F\n\ndef main():\n    from pkg import Net\n    F.cross_entropy(Net()(1), 2)\n"
+        "import torch.nn.functional as F\n\ndef main():\n    from pkg import Net\n"
+        "    F.cross_entropy(Net()(1), 2)\n"
     )
     assert found(lint()) == [FOUND, ("pkg/train.py", 5, "TLL101")]
 

@@ -29,7 +29,6 @@ from torchlosslint.flow.values import (
 from torchlosslint.program.module import ModuleInfo
 from torchlosslint.syntax import ir
 
-
 steps = st.lists(st.integers(0, 6), max_size=40)
 
 

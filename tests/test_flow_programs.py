@@ -1,4 +1,4 @@
-"""What the interpreter follows, shown by small programs: each `# TLLnnn` comment is a finding, and there are no others."""
+"""What the interpreter follows, by small programs: each `# TLLnnn` is a finding, and there are no others."""
 
 from __future__ import annotations
 

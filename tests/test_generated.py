@@ -6,8 +6,10 @@ what it does. What a loss thinks of an activation is in a table of its own here.
 
 from __future__ import annotations
 
+import ast
 import random
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -384,3 +386,51 @@ def test_other_names_order_and_files_change_nothing(case: Case, seed: int) -> No
         )
     ]
     assert verdicts[0] == verdicts[1] == verdicts[2]
+
+
+# ---- programs without sense --------------------------------------------------------------
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+LOADED = (ast.Name, ast.Call, ast.Constant, ast.Attribute, ast.Subscript, ast.BinOp, ast.Tuple, ast.List)
+
+
+def loaded(node: ast.AST) -> bool:
+    return isinstance(node, LOADED) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+
+
+class Scramble(ast.NodeTransformer):
+    """Puts expressions in the place of others, and statements in another order."""
+
+    def __init__(self, chance: random.Random, pool: list[ast.AST], rate: float) -> None:
+        self.chance, self.pool, self.rate = chance, pool, rate
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if loaded(node) and self.chance.random() < self.rate:
+            return self.chance.choice(self.pool)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and self.chance.random() < 0.1:
+            self.chance.shuffle(body)
+        return node
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nonsense_ends_no_run(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    paths = [p for p in sorted(FIXTURES.rglob("*.py")) if "tll001" not in p.as_posix()]
+    texts = [p.read_text(encoding="utf-8") for p in chance.sample(paths, 30)]
+    pool = [node for text in texts for node in ast.walk(ast.parse(text)) if loaded(node)]
+    for number, text in enumerate(texts):
+        tree = Scramble(chance, pool, chance.choice([0.01, 0.05, 0.2])).visit(ast.parse(text))
+        source = ast.unparse(ast.fix_missing_locations(tree))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compile(source, "program", "exec")
+        except SyntaxError:
+            continue
+        path = tmp_path / f"program{number}.py"
+        path.write_text(source, encoding="utf-8")
+        report = lint([path], Settings(no_cache=True, verbose=True, confidence="possible"))
+        assert report.files_parsed == 1
+        assert not report.skipped

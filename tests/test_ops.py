@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -309,7 +310,7 @@ def test_domains(name: str, p: Program, x: Tensor) -> None:
 
 # The class axis
 
-MOVES = {
+MOVES: dict[str, tuple[int, Callable[[Program, Tensor], Any]]] = {
     "view(-1, 10)": (-1, lambda p, x: p.m(x, "view", -1, 10)),
     "view(size(0), -1, 10)": (-1, lambda p, x: p.m(x, "view", p.m(x, "size", 0), -1, 10)),
     "transpose": (1, lambda p, x: p.m(x, "transpose", 1, 2)),
@@ -343,7 +344,7 @@ def test_implicit_dim(p: Program, x: Tensor) -> None:
 
 # Events, identity, gradient
 
-LOGGED = {
+LOGGED: dict[str, Callable[[Program, Tensor], Any]] = {
     "softmax": lambda p, x: p.m(x, "softmax", 1),
     "sigmoid": lambda p, x: p.m(x, "sigmoid"),
     "1 - sigmoid": lambda p, x: p.b("-", 1, p.m(x, "sigmoid")),
@@ -353,7 +354,7 @@ LOGGED = {
     "[:, 1]": lambda p, x: p.i(p.m(x, "softmax", 1), slice(None), 1),
     "by hand": lambda p, x: once(p, p.m(x, "exp")),
 }
-NOT_LOGGED = {
+NOT_LOGGED: dict[str, Callable[[Program, Tensor], Any]] = {
     "ensemble": lambda p, x: p.m(p.f("stack", [p.m(x, "softmax", 1), p.m(x, "softmax", 1)]), "mean", 0),
     "sum": lambda p, x: p.b("/", p.b("+", p.m(x, "softmax", 1), p.m(x, "softmax", 1)), 2),
     "sparsemax": lambda p, x: p.f("entmax.sparsemax", x, 1),
@@ -401,6 +402,7 @@ def test_cuts(what: str, p: Program, x: Tensor) -> None:
 
 def test_no_grad(p: Program, x: Tensor) -> None:
     made = ops.METHODS["relu"](p.call([x], no_grad=True))
+    assert isinstance(made, Tensor)
     assert (made.grad, made.cut) == (False, "no_grad")
     assert p.layer("Linear", Tensor(Domain(DATA)), 3, 4).grad is True
 

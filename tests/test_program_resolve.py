@@ -183,6 +183,8 @@ def test_relative_above_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path(hit[0]).samefile("../net.py")
 
 
+INIT, A_INIT = "pkg/__init__.py", "pkg/a/__init__.py"
+
 # ---- the files of an import -------------------------------------------------------------
 
 
@@ -190,16 +192,16 @@ def test_relative_above_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("edge", "path", "files"),
     [
-        (ImportEdge("pkg.a.net", 0, ()), "x.py", {"pkg/__init__.py", "pkg/a/__init__.py", "pkg/a/net.py"}),
-        (ImportEdge("pkg.a", 0, ("net", "Net")), "x.py", {"pkg/__init__.py", "pkg/a/__init__.py", "pkg/a/net.py"}),
-        (ImportEdge("pkg", 0, ("*",)), "x.py", {"pkg/__init__.py"}),
+        (ImportEdge("pkg.a.net", 0, ()), "x.py", {INIT, A_INIT, "pkg/a/net.py"}),
+        (ImportEdge("pkg.a", 0, ("net", "Net")), "x.py", {INIT, A_INIT, "pkg/a/net.py"}),
+        (ImportEdge("pkg", 0, ("*",)), "x.py", {INIT}),
         (ImportEdge("net", 1, ("Net",)), "pkg/a/x.py", {"pkg/a/net.py"}),
-        (ImportEdge("", 1, ("net",)), "pkg/a/x.py", {"pkg/a/__init__.py", "pkg/a/net.py"}),
-        (ImportEdge("", 2, ("net", "a")), "pkg/a/x.py", {"pkg/__init__.py", "pkg/net.py", "pkg/a/__init__.py"}),
+        (ImportEdge("", 1, ("net",)), "pkg/a/x.py", {A_INIT, "pkg/a/net.py"}),
+        (ImportEdge("", 2, ("net", "a")), "pkg/a/x.py", {INIT, "pkg/net.py", A_INIT}),
         (ImportEdge("torch.nn", 0, ("Linear",)), "x.py", set()),
-        (ImportEdge("pkg.missing", 0, ()), "x.py", {"pkg/__init__.py"}),
+        (ImportEdge("pkg.missing", 0, ()), "x.py", {INIT}),
     ],
-)  # fmt: skip
+)
 def test_files_of_an_edge(edge: ImportEdge, path: str, files: set[str]) -> None:
     assert {p.replace(os.sep, "/") for p in Resolver([""]).files_of(edge, path)} == files
 

@@ -17,7 +17,7 @@ from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
 from torchlosslint.flow.losses import LossReached
 from torchlosslint.flow.machine import Machine
 from torchlosslint.flow.scope import Frame
-from torchlosslint.flow.values import NO_GUARD, Guard, Place, Step, Tensor, Unknown, Value
+from torchlosslint.flow.values import NO_GUARD, Choice, Guard, Place, Step, Tensor, Unknown, Value
 from torchlosslint.rule import Event, LossUse, Problem, Rule
 
 MAX_COMBINATIONS = 24
@@ -139,6 +139,8 @@ def reason(value: Value) -> str:
     """Why a loss input is not known."""
     if isinstance(value, Unknown):
         return value.reason
+    if isinstance(value, Choice):
+        return reason(value.alts[0][1])
     if isinstance(value, Tensor):
         return "arithmetic or an operation that loses track of the numbers"
     return "not a tensor"

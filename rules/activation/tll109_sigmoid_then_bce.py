@@ -19,9 +19,9 @@ class SigmoidThenBce(Rule):
         Follows the input of BCELoss / F.binary_cross_entropy back to a sigmoid.
 
     Why it is bad
-        The number is right. But sigmoid rounds to exactly 0 or 1 for scores beyond about 17 in
-        float32, where BCELoss clamps the log at -100 and the gradient is gone; under autocast BCELoss
-        raises. BCEWithLogitsLoss computes both steps in one stable formula.
+        The number is right. But in float32 sigmoid rounds to exactly 1 for scores above about 17 (and
+        to 0 below about -89), where BCELoss clamps the log at -100 and the gradient is gone; under
+        autocast BCELoss raises. BCEWithLogitsLoss computes both steps in one stable formula.
 
     Example
         Wrong::

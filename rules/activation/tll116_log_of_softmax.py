@@ -16,7 +16,7 @@ class LogOfSoftmax(Rule):
         an eps or a gather, and at log(1 - sigmoid(x)). The log of a mixture is left alone.
 
     Why it is bad
-        The probability underflows to 0 for scores more than about 100 apart (float32; 11 in float16),
+        The probability underflows to 0 for scores more than about 104 apart (float32; 17 in float16),
         and its log is -inf, its gradient nan. The one-step functions are exact there and cheaper; an
         eps or a clamp hides the nan and cuts the gradient.
 

@@ -33,6 +33,7 @@ from torchlosslint.flow.values import (
 
 if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
+    from torchlosslint.program.module import ModuleInfo
 
 
 def get_attr(m: Machine, obj: Value, name: str, place: Place) -> Value:
@@ -49,6 +50,8 @@ def get_attr(m: Machine, obj: Value, name: str, place: Place) -> Value:
     if kind is ModuleV:
         from torchlosslint.flow.definitions import member
 
+        if name == "__dict__":
+            return _namespace(m, obj.info, place)  # type: ignore[attr-defined]
         return member(m, obj.info, name)  # type: ignore[attr-defined]
     if kind is Tensor:
         return _of_tensor(m, obj, name, place)  # type: ignore[arg-type]
@@ -73,6 +76,15 @@ def get_attr(m: Machine, obj: Value, name: str, place: Place) -> Value:
     if kind is Bound and name == "__self__" and isinstance(obj, Bound):
         return obj.self
     return m.unknown("an attribute that is not followed")
+
+
+def _namespace(m: Machine, info: ModuleInfo, place: Place) -> DictV:
+    """The public functions and classes of a module as a mapping, as `models.__dict__[name]` asks for them."""
+    out = DictV(place)
+    for name, value in info.globals.items():
+        if not name.startswith("_") and isinstance(value, (Func, ClassV)):
+            m.write(out.attrs, ("k", name), value)
+    return out
 
 
 def _of_unknown(m: Machine, obj: Unknown, name: str) -> Value:

@@ -127,6 +127,14 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
     out: list[tuple[Guard, Value]] = []
     for guard, value in flat:
         for i, (other, known) in enumerate(out):
+            if (
+                isinstance(value, Unknown)
+                and isinstance(known, Unknown)
+                and not (value.config or known.config)
+            ):
+                # Nothing tells one from the other: one unknown, under what both have in common.
+                out[i] = (other & guard, known)
+                break
             if known is value or known == value:
                 merged = _merge(other, guard)
                 if merged is not None:

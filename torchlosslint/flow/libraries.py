@@ -168,7 +168,7 @@ def call(
         elif qual == "torch.nn.ModuleDict":
             return _module_dict(m, args, place)
         return obj
-    return Unknown(f"a call into a library: {qual}")
+    return Unknown(f"a call into a library, or a module that was not found: {qual}")
 
 
 _OBJECTS = frozenset(

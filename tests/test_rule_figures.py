@@ -1,0 +1,69 @@
+"""The figures that the rules' docstrings and messages give, held against torch."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+
+def test_floor_of_a_double_softmax() -> None:
+    """TLL101: log(1 + (C - 1) / e), 1.46 for 10 classes, at perfect probabilities."""
+    perfect = F.one_hot(torch.tensor([3]), 10).float()
+    floor = F.cross_entropy(perfect, torch.tensor([3])).item()
+    assert floor == pytest.approx(math.log(1 + 9 / math.e))
+    assert round(floor, 2) == 1.46
+
+
+def test_most_confident_softmax_of_unit_scores() -> None:
+    """TLL103: 0.23 over 10 classes. TLL106: 0.45 where a bound of 1 holds on both sides."""
+    one_hot = F.one_hot(torch.tensor(3), 10).float()
+    assert round(one_hot.softmax(0).max().item(), 2) == 0.23
+    assert round((2 * one_hot - 1).softmax(0).max().item(), 2) == 0.45
+
+
+def test_range_of_a_double_sigmoid() -> None:
+    """TLL104: [0.5, 0.73], a loss of at least 0.69 on negatives and 0.31 on positives."""
+    ends = torch.tensor([0.0, 1.0])
+    assert [round(v, 2) for v in torch.sigmoid(ends).tolist()] == [0.5, 0.73]
+    assert round(F.binary_cross_entropy_with_logits(ends[0], ends[0]).item(), 2) == 0.69
+    assert round(F.binary_cross_entropy_with_logits(ends[1], ends[1]).item(), 2) == 0.31
+
+
+def test_where_sigmoid_rounds() -> None:
+    """TLL109: to 1 above about 17, to 0 below about -89; the gradient through BCELoss is gone there."""
+    assert torch.sigmoid(torch.tensor(16.0)) < 1
+    assert torch.sigmoid(torch.tensor(18.0)) == 1
+    assert torch.sigmoid(torch.tensor(-86.0)) > 0
+    assert torch.sigmoid(torch.tensor(-90.0)) == 0
+    score = torch.tensor([18.0], requires_grad=True)
+    fragile = F.binary_cross_entropy(torch.sigmoid(score), torch.zeros(1))
+    assert torch.autograd.grad(fragile, score)[0].item() == 0
+    stable = F.binary_cross_entropy_with_logits(score, torch.zeros(1))
+    assert torch.autograd.grad(stable, score)[0].item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("dtype", "apart"), [(torch.float32, 104), (torch.float16, 17)])
+def test_where_the_log_of_a_softmax_is_infinite(dtype: torch.dtype, apart: int) -> None:
+    """TLL116: scores about 104 apart in float32, 17 in float16."""
+    far = torch.tensor([0.0, apart + 1.0], dtype=dtype)
+    near = torch.tensor([0.0, apart - 3.0], dtype=dtype)
+    assert torch.isinf(torch.log(far.softmax(0))[0])
+    assert torch.isfinite(torch.log(near.softmax(0))[0])
+    assert torch.isfinite(far.log_softmax(0)[0])
+
+
+def test_nll_on_other_things_goes_below_zero() -> None:
+    """TLL110: between -1 and 0 on probabilities, without a lower end on raw scores."""
+    target = torch.tensor([0])
+    assert -1 <= F.nll_loss(torch.tensor([[0.9, 0.1]]), target).item() <= 0
+    assert F.nll_loss(torch.tensor([[500.0, 0.0]]), target).item() == -500
+
+
+def test_log_softmax_twice_changes_nothing() -> None:
+    """TLL102 is harmless."""
+    scores = torch.tensor([[2.0, -1.0, 0.5]])
+    once = F.cross_entropy(scores, torch.tensor([1]))
+    assert F.cross_entropy(scores.log_softmax(1), torch.tensor([1])).item() == pytest.approx(once.item())
