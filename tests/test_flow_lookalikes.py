@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from test_flow_programs import MODAL, checked, not_yet, programs
+from test_flow_programs import MODAL, case, checked, not_yet, programs
 
 
 @programs(
@@ -1059,14 +1059,14 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             F.cross_entropy(net(x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "filter() is not followed",
             """
             nets = list(filter(None, [Soft(), Soft()]))
             F.cross_entropy(nets[0](x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "training that was never set is lost in a join with eval()",
             """
             def f(phase):
@@ -1079,7 +1079,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                     loss = F.cross_entropy(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "training that was never set is lost in a join with eval()",
             """
             class T:
@@ -1096,7 +1096,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                         loss = F.cross_entropy(out, y)
             """,
         ),
-        not_yet(
+        case(
             "an attribute that only one branch set is there in both after the join",
             """
             class Net(Raw):
@@ -1116,7 +1116,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                 return F.cross_entropy(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "`n == 1` and `n > 1` are not seen to contradict",
             """
             class Net(nn.Module):
@@ -1133,7 +1133,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                 criterion(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "`n > 2` and `n <= 2` are not seen to contradict",
             """
             def f(n):
@@ -1142,7 +1142,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                     F.cross_entropy(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "`n < 2` and `n >= 2` are not seen to contradict",
             """
             def f(n):
@@ -1151,7 +1151,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                     F.cross_entropy(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "Sequential.pop is not followed",
             """
             net = nn.Sequential(nn.Linear(8, 4), nn.Softmax(dim=1))
@@ -1159,7 +1159,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             F.cross_entropy(net(x), y)
             """,
         ),
-        not_yet(
+        case(
             "copy.deepcopy gives the same object",
             """
             import copy
@@ -1170,7 +1170,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             F.cross_entropy(other(x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "copy.deepcopy gives the same object",
             """
             import copy
@@ -1194,7 +1194,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             mp.spawn(work, args=(Soft(), nn.CrossEntropyLoss()), nprocs=4)
             """,
         ),
-        not_yet(
+        case(
             "a remembered call does not notice that a class attribute was written",
             """
             class Cfg:
@@ -1214,7 +1214,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             F.cross_entropy(net(x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "a remembered call does not notice that an option was written",
             """
             class Net(nn.Module):
@@ -1235,7 +1235,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
                 F.cross_entropy(net(x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "DataParallel(module=...) is not followed",
             """
             net = nn.DataParallel(module=Soft())
@@ -1249,7 +1249,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             F.cross_entropy(last, y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "field(default_factory=...) is not followed",
             """
             from dataclasses import dataclass, field
@@ -1261,7 +1261,7 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
             task.criterion(task.net(x), y)  # TLL101
             """,
         ),
-        not_yet(
+        case(
             "tensors in *args and **kwargs are not known to have come in from outside",
             """
             class Criterion(nn.Module):
@@ -1276,5 +1276,5 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
         ),
     ],
 )
-def test_not_yet(tmp_path: Path, body: str) -> None:
+def test_hard_cases(tmp_path: Path, body: str) -> None:
     checked(tmp_path, MODAL + dedent(body))

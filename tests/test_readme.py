@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,9 +39,9 @@ def rules_table() -> str:
 def written(text: str) -> str:
     """The README with both parts as they are today."""
     for name, body in (("demo", f"```text\n{demo_output()}\n```"), ("rules", rules_table())):
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end {name} -->)"
-        text, count = re.subn(pattern, lambda m, body=body: m[1] + body + m[2], text, flags=re.DOTALL)
-        assert count == 1, name
+        start, end = f"<!-- {name} -->\n", f"\n<!-- end {name} -->"
+        before, rest = text.split(start)
+        text = before + start + body + end + rest.split(end)[1]
     return text
 
 

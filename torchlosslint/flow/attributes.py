@@ -251,6 +251,7 @@ def set_attr(m: Machine, obj: Value, name: str, value: Value) -> None:
                 set_attr(m, alt, name, value if old is None else choose([(guard, value), (frozenset(), old)]))
         return
     if isinstance(obj, Unknown):
+        m.overlay_writes += 1
         m.write(m.overlay, (obj.key, name), value)
     elif isinstance(obj, DictV):
         m.write(obj.attrs, ("k", name), value)

@@ -94,7 +94,7 @@ def call_function(
         receiver = fingerprint(args[0])
         key = (
             *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items())),
-            *(m.facts, m.chosen, caller.no_grad, caller.autocast),
+            *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
         )
         if receiver is None:
             key = None
@@ -195,6 +195,7 @@ def bind_arguments(m: Machine, func: Func, args: list[Value], kwargs: dict[str, 
         if param.kind == 2:
             extra = TupleV(tuple(positional[i:]) + ((StarV((spread,)),) if spread is not None else ()))
             write(names, param.name, extra)
+            _enter(frame, extra, 0)
             i = len(positional)
             continue
         if param.kind == 4:
@@ -204,6 +205,7 @@ def bind_arguments(m: Machine, func: Func, args: list[Value], kwargs: dict[str, 
             if open_keywords is not None:
                 m.write(holder.attrs, "open", Const(True))
             write(names, param.name, holder)
+            _enter(frame, holder, 0)
             continue
         if param.kind in (0, 1) and i < len(positional):
             value = positional[i]
@@ -441,7 +443,10 @@ def call_object(
     if qual == nn_modules.SEQUENTIAL:
         return run_sequence(m, obj, args, place, frame)
     if qual in nn_modules.WRAPPERS:
-        return call(m, obj.args[0], args, kwargs, place, frame) if obj.args else m.unknown("an empty wrapper")
+        inner = nn_modules.wrapped(obj)
+        return (
+            call(m, inner, args, kwargs, place, frame) if inner is not None else m.unknown("an empty wrapper")
+        )
     handler = LAYERS.get(qual)
     if handler is not None:
         # The activation's own place is where it was made: that is what a user would edit.

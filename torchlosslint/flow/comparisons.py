@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlosslint.flow.facts import equals
+from torchlosslint.flow.facts import at_least, equals
 from torchlosslint.flow.ops import binary as tensor_binary
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.values import (
@@ -63,9 +63,19 @@ def compare(m: Machine, op: str, left: Value, right: Value, place: Place, frame:
         return constants(m, op, left.value, right.value)
     if isinstance(left, SymInt) and isinstance(right, SymInt) and left.base == right.base:
         return constants(m, op, left.offset, right.offset)
-    config = isinstance(left, Unknown) and left.config
-    key = ("cmp", op, left, right) if isinstance(left, Unknown) and isinstance(right, Const) else None
-    return Unknown("a comparison", key, config)
+    if isinstance(left, Const) and isinstance(right, Unknown):
+        left, right, op = right, left, _FLIPPED.get(op, op)
+    if isinstance(left, Unknown) and isinstance(right, Const) and isinstance(right.value, (int, float)):
+        strict, negative = _STRICT[op]
+        options = [(at_least(left, strict, right.value, p), p is not negative) for p in (True, False)]
+        live = [(g, b) for g, b in options if m.consistent(g)]
+        return from_outcomes(live) if live else m.unknown("a comparison")
+    return Unknown("a comparison", None, isinstance(left, Unknown) and left.config)
+
+
+_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# An ordered comparison as a strict one and whether it is that one's negation.
+_STRICT = {"<": ("<", False), ">": (">", False), "<=": (">", True), ">=": ("<", True)}
 
 
 def _equal(m: Machine, left: Value, right: Value, identity: bool) -> bool | Choice | None:

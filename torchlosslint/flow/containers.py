@@ -207,6 +207,7 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         return
     if isinstance(obj, Unknown):
         if isinstance(index, Const):
+            m.overlay_writes += 1
             m.write(m.overlay, (obj.key, ("item", index)), value)
         return
     held = content(m, obj)

@@ -45,6 +45,10 @@ def _compatible(a: Guard, b: Guard) -> bool:
         for other_src, other_what, other_polarity in b:
             if other_src != src or other_what == what:
                 continue
+            if _ordered(what) and _disagree(what, polarity, other_what, other_polarity):  # type: ignore[arg-type]
+                return False
+            if _ordered(other_what) and _disagree(other_what, other_polarity, what, polarity):  # type: ignore[arg-type]
+                return False
             if polarity and other_polarity and _constant(what) and _constant(other_what):
                 return False  # equal to two different constants
             if what is TRUTH and other_polarity and _truth(other_what) is not None:
@@ -96,6 +100,33 @@ def disjoin(guards: list[Guard]) -> Guard:
             if len(values) > 1:
                 out = out | {(src, ("in", values), True)}
     return out
+
+
+def at_least(value: Unknown, op: str, bound: float, polarity: bool) -> Guard:
+    """The guard that an unknown is (or is not) `<` or `>` a number."""
+    return frozenset(((source(value), (op, bound), polarity),))
+
+
+def _ordered(what: object) -> bool:
+    return isinstance(what, tuple) and len(what) == 2 and what[0] in ("<", ">")
+
+
+def _disagree(what: tuple[str, float], polarity: bool, other: object, other_polarity: bool) -> bool:
+    """Whether a fact `<` or `>` excludes another fact on the same source."""
+    if not isinstance(other, tuple) or len(other) != 2:
+        return False
+    op, bound = what
+    if other[0] == "=" and other_polarity and isinstance(other[1], (int, float)):
+        return (other[1] < bound if op == "<" else other[1] > bound) is not polarity
+    if other[0] not in ("<", ">"):
+        return False
+    # `<` true and `>` false are upper bounds, the others lower ones.
+    upper, other_upper = (op == "<") is polarity, (other[0] == "<") is other_polarity
+    if upper is other_upper:
+        return False
+    high, low = (bound, other[1]) if upper else (other[1], bound)
+    strict = polarity or other_polarity
+    return bool(high < low or (high == low and strict))
 
 
 def _truth(what: object) -> bool | None:

@@ -37,8 +37,6 @@ FIRST_ARGUMENT = frozenset(
         "torch.jit.script",
         "torch.jit.trace",
         "torch.autograd.Variable",
-        "copy.deepcopy",
-        "copy.copy",
         "torch.nn.utils.weight_norm",
         "torch.nn.utils.spectral_norm",
         "torch.nn.utils.parametrizations.weight_norm",

@@ -58,6 +58,8 @@ class Machine:
         self.called: set[int] = set()  # ids of function nodes that something called
         self.instances: dict[int, list[Instance]] = {}  # id of ClassV -> instances made
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
+        self.overlay_writes = 0
+        self.limited: set[str] = set()  # files in which the limit of steps was reached
         self.stack: list[int] = []  # ids of function nodes that are running
         self.classes: list[ClassV] = []
         self.functions: list[Any] = []

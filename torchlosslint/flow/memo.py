@@ -22,7 +22,6 @@ from torchlosslint.flow.values import (
     ExtObj,
     Func,
     Instance,
-    ModuleV,
     Obj,
     Partial,
     StarV,
@@ -86,8 +85,8 @@ class Entry:
         return all(names.get(name) is value for names, name, value in self.names)
 
 
-# Values without parts that a write could change; classes and modules of the program hardly ever change.
-_FIXED = (Tensor, Const, Unknown, SymInt, External, Func, ClassV, ModuleV)
+# Values without parts that a write could change. (What is written on unknown values is in the key.)
+_FIXED = (Tensor, Const, Unknown, SymInt, External, Func)
 MAX_PARTS = 4000
 
 
@@ -132,6 +131,40 @@ def fingerprint(obj: Instance) -> object:
         return of(obj)
     except (OverflowError, RecursionError):
         return None
+
+
+def copied(value: Value, made: dict[int, Value] | None = None) -> Value:
+    """`copy.deepcopy`: the objects anew, everything else as it is. Very large structures are shared."""
+    made = {} if made is None else made
+    if isinstance(value, Obj) and not isinstance(value, ClassV):
+        known = made.get(id(value))
+        if known is not None:
+            return known
+        if len(made) > MAX_PARTS:
+            return value
+        twin: Obj
+        if isinstance(value, Instance):
+            twin = Instance(value.cls, value.place)
+        elif isinstance(value, ExtObj):
+            twin = ExtObj(value.qual, (), {}, value.place)
+        else:
+            twin = type(value)(value.place)
+        made[id(value)] = twin
+        if isinstance(twin, ExtObj) and isinstance(value, ExtObj):
+            twin.args = tuple(copied(v, made) for v in value.args)
+            twin.kwargs = {k: copied(v, made) for k, v in value.kwargs.items()}
+        for key, held in value.attrs.items():
+            twin.attrs[key] = copied(held, made)
+        return twin
+    if isinstance(value, TupleV):
+        return TupleV(tuple(copied(v, made) for v in value.items), value.fields, value.cls)
+    if isinstance(value, StarV):
+        return StarV(tuple(copied(v, made) for v in value.items))
+    if isinstance(value, Choice):
+        return Choice(tuple((g, copied(v, made)) for g, v in value.alts))
+    if isinstance(value, Bound) and isinstance(value.self, Obj):
+        return Bound(value.func, copied(value.self, made))
+    return value
 
 
 def portable(value: Value, entered: dict[int, None]) -> bool:

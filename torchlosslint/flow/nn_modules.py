@@ -74,6 +74,11 @@ DISTINCT_METHODS = frozenset(
 )
 
 
+def wrapped(obj: ExtObj) -> Value | None:
+    """The module inside a DataParallel or the like."""
+    return obj.args[0] if obj.args else obj.kwargs.get("module") or obj.kwargs.get("model")
+
+
 def is_module(obj: Value) -> bool:
     """Whether the object is an nn.Module (or a class of a library that may be one)."""
     if isinstance(obj, ExtObj):
@@ -116,14 +121,14 @@ def attribute(m: Machine, obj: ExtObj, name: str, place: Place) -> Value:
         return m.read(written)
     if name == "training":
         return TRUE
-    if name == "module" and obj.qual in WRAPPERS and obj.args:
-        return obj.args[0]
+    if name == "module" and obj.qual in WRAPPERS and (inner := wrapped(obj)) is not None:
+        return inner
     if name.isdigit() or ("items" in obj.attrs and name not in MODULE_METHODS):
         child = child_by_name(m, obj, name)
         if child is not None:
             return child
-    if obj.qual in WRAPPERS and obj.args and name not in MODULE_METHODS:
-        return m.get_attr(obj.args[0], name, place)
+    if obj.qual in WRAPPERS and name not in MODULE_METHODS and (inner := wrapped(obj)) is not None:
+        return m.get_attr(inner, name, place)
     if obj.qual.startswith("torch.nn.") and name in ("weight", "bias"):
         return Tensor(RAW, "float32", grad=True)
     if obj.qual.startswith("torch.nn.") and name in _SIZES:
@@ -216,8 +221,8 @@ def set_mode(m: Machine, obj: Value, training: bool, seen: set[int] | None = Non
         flag = TRUE if training else FALSE
         if obj.attrs.get("training", TRUE) is not flag:
             m.write(obj.attrs, "training", flag)
-        if isinstance(obj, ExtObj) and obj.qual in WRAPPERS and obj.args:
-            set_mode(m, obj.args[0], training, seen)
+        if isinstance(obj, ExtObj) and obj.qual in WRAPPERS and (inner := wrapped(obj)) is not None:
+            set_mode(m, inner, training, seen)
     elif not isinstance(obj, (ListV, DictV)):
         return
     for child in list(obj.attrs.values()):
@@ -319,13 +324,13 @@ def call_method(
         pairs = tuple(TupleV((m.unknown("a child's name"), v)) for v in _children_of(m, obj))
         m.write(out.attrs, "items", TupleV(pairs))
         return out
-    if name in ("append", "extend", "insert") and ("items" in obj.attrs or _is_list(obj)):
+    if name in ("append", "extend", "insert", "pop") and ("items" in obj.attrs or _is_list(obj)):
         from torchlosslint.flow.python_methods import list_method
 
         if "items" not in obj.attrs:
             m.write(obj.attrs, "items", TupleV(()))
-        list_method(m, obj, name, args, place, frame)
-        return obj
+        removed = list_method(m, obj, name, args, place, frame)
+        return removed if name == "pop" else obj
     if name in ("parameters", "named_parameters", "buffers", "named_buffers"):
         return Unknown("parameters of a module", ("parameters", obj.serial))
     if name in MODULE_METHODS and name not in ("items", "values", "keys", "pop", "update"):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from torchlosslint.flow import nn_modules
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, flat, length
+from torchlosslint.flow.memo import copied
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     FALSE,
     NONE,
@@ -147,7 +149,10 @@ def _hasattr(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame)
     if len(args) == 2 and isinstance(args[1], Const) and isinstance(args[0], Instance):
         from torchlosslint.flow.attributes import find_in_class
 
-        if args[1].value in args[0].attrs or find_in_class(args[0].cls, str(args[1].value)) is not None:
+        held = args[0].attrs.get(args[1].value)
+        if isinstance(held, Choice):
+            return choose([(g, FALSE if v is NEVER else TRUE) for g, v in held.alts])
+        if held is not None or find_in_class(args[0].cls, str(args[1].value)) is not None:
             return TRUE
         if not nn_modules.is_module(args[0]):
             return FALSE
@@ -365,7 +370,7 @@ _BUILTINS: dict[str, Function] = {
     "locals": lambda m, a, k, p, f: m.unknown("locals()"),
     "eval": _eval,
     "object": _object,
-    "filter": lambda m, a, k, p, f: m.unknown("filter()"),
+    "filter": lambda m, a, k, p, f: _list(m, a[1:], k, p, f) if len(a) == 2 else m.unknown("filter()"),
 }
 
 
@@ -408,7 +413,17 @@ def _import_module(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: 
     return Unknown("importlib.import_module() with an unknown name")
 
 
+def _field(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """dataclasses.field: its default, or what its factory makes."""
+    if "default_factory" in kwargs:
+        return m.call(kwargs["default_factory"], [], {}, place, frame)
+    return kwargs.get("default", m.unknown("a field of a dataclass"))
+
+
 LIBRARY: dict[str, Function] = {
+    "copy.deepcopy": lambda m, a, k, p, f: copied(a[0]) if a else NONE,
+    "copy.copy": _first,
+    "dataclasses.field": _field,
     "collections.OrderedDict": _dict,
     "collections.defaultdict": lambda m, a, k, p, f: _dict(m, a[1:], k, p, f),
     "collections.deque": _list,

@@ -11,7 +11,7 @@ from typing import Any
 
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.memo import Clock
-from torchlosslint.flow.values import Guard, Value
+from torchlosslint.flow.values import TRUE, Attrs, Guard, Unknown, Value
 
 
 class _Missing:
@@ -19,6 +19,7 @@ class _Missing:
 
 
 MISSING = _Missing()
+NEVER = Unknown("an attribute that was never assigned", ("never",))
 # id of the dict and key -> (dict, key, value)
 Diff = dict[tuple[int, Any], tuple[dict[Any, Any], Any, Any]]
 
@@ -96,6 +97,9 @@ class Journal:
             for guard, diff in branches:
                 entry = diff.get(ident)
                 value = old if entry is None else entry[2]
+                if value is MISSING and isinstance(target, Attrs) and target:
+                    # An object that was there before: on this way it has no such attribute.
+                    value = TRUE if key == "training" else NEVER
                 if value is not MISSING:
                     options.append((guard, value))
             if not options:

@@ -8,7 +8,7 @@ from typing import Any
 from torchlosslint.flow import definitions, loops
 from torchlosslint.flow.domain import ANY
 from torchlosslint.flow.facts import disjoin, equals
-from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
+from torchlosslint.flow.machine import BREAK, CONTINUE, MAX_STEPS, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
@@ -34,13 +34,19 @@ def exec_block(m: Machine, body: list[ir.Stmt], frame: Frame) -> int:
     for stmt in body:
         m.steps += 1
         if m.exhausted():
-            return NORMAL
+            m.limited.add(frame.module.path)
+            # Definitions are still bound: what they hold gets a budget of its own.
+            if type(stmt) not in _DEFINITIONS or m.steps > 2 * MAX_STEPS:
+                continue
         handler = _HANDLERS.get(type(stmt))
         if handler is not None:
             status = handler(m, stmt, frame)
             if status != NORMAL:
                 return status
     return NORMAL
+
+
+_DEFINITIONS = (ir.FuncDef, ir.ClassDef, ir.Import, ir.ImportFrom)
 
 
 def _assign(m: Machine, s: ir.Assign, frame: Frame) -> int:

@@ -1,0 +1,127 @@
+"""Which functions may lead to a loss, by the names in them.
+
+This decides what is worth running where nothing calls it, and is no evidence of anything: it
+errs on the side of running. A function matters if it mentions a loss, a logarithm, an argmax, or
+a function, class or criterion that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torchlosslint.contracts import ALL
+from torchlosslint.syntax import ir
+
+TRIGGERS: frozenset[str] = frozenset(
+    {name.rsplit(".", 1)[-1] for c in ALL for name in (c.module, c.function, *c.deprecated_names) if name}
+) | {"log", "log2", "log10", "log_", "argmax", "compute_loss", "training_step", "validation_step"}
+
+
+def identifiers(root: object) -> set[str]:
+    """Names and attributes anywhere below a node."""
+    out: set[str] = set()
+    stack: list[object] = [root]
+    while stack:
+        node = stack.pop()
+        kind = type(node)
+        if kind is list:
+            stack.extend(node)  # type: ignore[arg-type]
+        elif kind is ir.Name:
+            out.add(node.id)  # type: ignore[attr-defined]
+        elif kind is ir.Attr:
+            out.add(node.attr)  # type: ignore[attr-defined]
+            stack.append(node.value)  # type: ignore[attr-defined]
+        elif kind is ir.Const or node is None or kind is str or kind is int or kind is bool:
+            continue
+        else:
+            for field in getattr(node, "__struct_fields__", ()):
+                stack.append(getattr(node, field))
+    return out
+
+
+class Relevance:
+    """The names that matter in a set of modules."""
+
+    def __init__(self, bodies: Iterable[list[ir.Stmt]]) -> None:
+        self.names: dict[int, set[str]] = {}
+        definitions: list[tuple[set[str], set[str]]] = []
+        bindings: list[tuple[set[str], set[str]]] = []
+        for body in bodies:
+            self._collect(body, definitions, bindings)
+        self.matter: set[str] = set(TRIGGERS)
+        definitions = self._close(definitions)
+        # Variables that hold what matters: a criterion in `self.loss_fn`, a dict of them. What is
+        # computed with these in turn (the losses) does not count, or everything would.
+        held = set()
+        for bound, used in bindings:
+            if used & self.matter:
+                held |= bound
+        self.matter |= held
+        self._close(definitions)
+
+    def _close(self, definitions: list[tuple[set[str], set[str]]]) -> list[tuple[set[str], set[str]]]:
+        """Add the definitions that use what matters, until none is left; the others."""
+        changed = True
+        while changed:
+            changed = False
+            rest = []
+            for bound, used in definitions:
+                if used.isdisjoint(self.matter):
+                    rest.append((bound, used))
+                else:
+                    changed = changed or not bound <= self.matter
+                    self.matter |= bound
+            definitions = rest
+        return definitions
+
+    def _collect(
+        self,
+        body: list[ir.Stmt],
+        definitions: list[tuple[set[str], set[str]]],
+        bindings: list[tuple[set[str], set[str]]],
+    ) -> set[str]:
+        """Note definitions and bindings below; the identifiers of the whole body."""
+        out: set[str] = set()
+        for stmt in body:
+            if isinstance(stmt, ir.FuncDef):
+                used = self._collect(stmt.body, definitions, bindings)
+                for param in stmt.params:
+                    if param.default is not None:
+                        found = identifiers(param.default)
+                        bindings.append(({param.name}, found))
+                        used |= found
+                self.names[id(stmt)] = used
+                definitions.append(({stmt.name}, used))
+            elif isinstance(stmt, ir.ClassDef):
+                used = self._collect(stmt.body, definitions, bindings)
+                used |= identifiers([a.value for a in stmt.bases])
+                definitions.append(({stmt.name}, used))
+            elif isinstance(stmt, (ir.Assign, ir.AnnAssign)):
+                targets = stmt.targets if isinstance(stmt, ir.Assign) else [stmt.target]
+                bound, used = identifiers(targets), identifiers(stmt.value)
+                bindings.append((bound - {"self"}, used))
+                used |= bound
+            elif isinstance(stmt, (ir.If, ir.For, ir.While, ir.With, ir.Try)):
+                used = set()
+                for field in stmt.__struct_fields__:
+                    part = getattr(stmt, field)
+                    if field in ("body", "orelse", "final"):
+                        used |= self._collect(part, definitions, bindings)
+                    elif field == "handlers":
+                        for handler in part:
+                            used |= self._collect(handler.body, definitions, bindings)
+                    else:
+                        used |= identifiers(part)
+            else:
+                used = identifiers(stmt)
+            out |= used
+        return out
+
+    def of(self, function: ir.FuncDef | ir.Lambda) -> bool:
+        """Whether the function may lead to a loss."""
+        used = self.names.get(id(function))
+        return used is None or not used.isdisjoint(self.matter)
+
+    def mentions(self, function: ir.FuncDef | ir.Lambda) -> set[str]:
+        """The names in a function."""
+        return self.names.get(id(function)) or set()
