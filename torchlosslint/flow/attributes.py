@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.flow import nn_modules
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.ops import normalise
+from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     TRUE,
     Bound,
@@ -122,10 +123,16 @@ def find_special(obj: Obj, name: str) -> Value | None:
     return None
 
 
+def assigned(value: Choice) -> Value:
+    """The alternatives in which an attribute is there: what is read has been assigned."""
+    kept = [(g, v) for g, v in value.alts if v is not NEVER]
+    return value if len(kept) == len(value.alts) else choose(kept)
+
+
 def _of_instance(m: Machine, obj: Instance, name: str, place: Place) -> Value:
     value = obj.attrs.get(name)
     if value is not None and name != "items":
-        return m.read(value)
+        return m.read(assigned(value)) if type(value) is Choice else value
     found = find_in_class(obj.cls, name)
     if found is not None:
         return bind(m, m.read(found), obj, obj.cls, place)
