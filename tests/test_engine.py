@@ -318,12 +318,7 @@ def test_utf_16_when_it_is_named() -> None:
     "read",
     [
         2,
-        pytest.param(
-            3,
-            marks=pytest.mark.xfail(
-                strict=True, reason="findings whose positions cannot be looked up are dropped in silence"
-            ),
-        ),
+        3,
     ],
 )
 def test_a_file_that_disappears_later(monkeypatch: pytest.MonkeyPatch, read: int) -> None:

@@ -208,6 +208,7 @@ class _Run:
             data = read_bytes(path)
             text = data if isinstance(data, SourceError) else decode(data, path)
             if isinstance(text, SourceError):
+                self.unreadable(path, text.line, text.column, text.message)  # gone since it was parsed
                 continue
             for ordinal, (line, column, end_line, end_column) in locate(text, ordinals).items():
                 out[Place(key, ordinal)] = Location(
