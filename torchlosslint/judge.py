@@ -33,7 +33,7 @@ class Raw:
     steps: list[Step]
     loss_place: Place | None
     severity: Severity
-    guards: list[tuple[Guard, bool]] = field(default_factory=list)  # guard, a known good sibling
+    guards: list[tuple[Guard, bool]] = field(default_factory=list)  # guard, and whether it takes two options
 
 
 class Judge:
@@ -82,10 +82,13 @@ class Judge:
         for guard in sound:
             self.good.setdefault(use.place, []).append(guard | m.chosen)
         for guard, left, said in answers:
+            far = len(_options(guard | m.chosen | m.facts)) > 1
             for rule, problem in said:
+                # Two options set against each other, where another choice is sound: hardly anybody's run.
+                odd = far and any(known(o) and all(r is not rule for r, _ in s) for _, o, s in answers)
                 tensor = problem.tensor if problem.tensor is not None else left
                 place = blame(use.place, tensor, frame)
-                self._note(rule, problem, tensor, place, use.place, guard | m.chosen, bool(sound))
+                self._note(rule, problem, tensor, place, use.place, guard | m.chosen, odd)
 
     def event(self, m: Machine, kind: str, value: Tensor, place: Place, frame: Frame) -> None:
         """Something else that a rule may look at."""
@@ -104,7 +107,7 @@ class Judge:
         place: Place,
         loss_place: Place | None,
         guard: Guard,
-        sibling: bool,
+        odd: bool,
     ) -> None:
         key = (rule.code, place)
         raw = self.found.get(key)
@@ -113,13 +116,15 @@ class Judge:
             raw = Raw(rule, place, problem, steps, loss_place, problem.severity or rule.severity)
             self.found[key] = raw
         if len(raw.guards) < 64:
-            raw.guards.append((guard, sibling))
+            raw.guards.append((guard, odd))
 
     def confidence(self, raw: Raw) -> Confidence:
         """The best context's confidence."""
         guards = merged([g for g, _ in raw.guards])
         if NO_GUARD in guards:
             return "certain"
+        if all(odd for _, odd in raw.guards):
+            return "possible"
         if any(all(is_config(f) for f in g) for g in guards):
             return "likely"
         good = self.good.get(raw.loss_place, []) if raw.loss_place is not None else []
@@ -128,6 +133,15 @@ class Judge:
             if not any(not compatible(data, h) for h in good):
                 return "likely"
         return "possible"
+
+
+def _options(guard: Guard) -> set[object]:
+    """The options that must have one certain value for the guard to hold."""
+    return {
+        fact[0]
+        for fact in guard
+        if fact[2] and is_config(fact) and isinstance(fact[1], tuple) and fact[1][0] in ("=", "in")
+    }
 
 
 def known(value: Value) -> bool:

@@ -31,6 +31,7 @@ NORMAL, RETURN, BREAK, CONTINUE, RAISE = range(5)
 
 MAX_DEPTH = 40  # calls within calls
 MAX_STEPS = 12_000  # statements (and alternatives) an entry point
+METHOD_STEPS = 4_000  # the same for a method that nothing calls
 MAX_RECURSION = 2  # times one function may be on the stack
 
 
@@ -55,6 +56,7 @@ class Machine:
         self.facts: Guard = NO_GUARD
         self.chosen: Guard = NO_GUARD  # the facts taken on by distributing over alternatives
         self.steps = 0
+        self.limit = MAX_STEPS
         self.called: set[int] = set()  # ids of function nodes that something called
         self.instances: dict[int, list[Instance]] = {}  # id of ClassV -> instances made
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
@@ -72,11 +74,12 @@ class Machine:
 
     def exhausted(self) -> bool:
         """Whether the entry point has used its budget."""
-        return self.steps > MAX_STEPS
+        return self.steps > self.limit
 
-    def begin_entry(self) -> None:
+    def begin_entry(self, limit: int = MAX_STEPS) -> None:
         """Start the budget of a new entry point."""
         self.steps = 0
+        self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD
         self.stack.clear()

@@ -1,8 +1,8 @@
 """Which functions may lead to a loss, by the names in them.
 
 This decides what is worth running where nothing calls it, and is no evidence of anything: it
-errs on the side of running. A function matters if it mentions a loss, a logarithm, an argmax, or
-a function, class or criterion that matters.
+errs on the side of running. A function matters if it mentions a loss, or a function, class or
+criterion that does; or a logarithm or an argmax next to something that leads to a softmax or sigmoid.
 """
 
 from __future__ import annotations
@@ -10,11 +10,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts import ALL
+from torchlosslint.flow import nn_modules
+from torchlosslint.flow.ops import METHODS
 from torchlosslint.syntax import ir
 
 TRIGGERS: frozenset[str] = frozenset(
     {name.rsplit(".", 1)[-1] for c in ALL for name in (c.module, c.function, *c.deprecated_names) if name}
-) | {"log", "log2", "log10", "log_", "argmax", "compute_loss", "training_step", "validation_step"}
+) | {"compute_loss", "training_step", "validation_step"}
+AFTER_SOFTMAX = frozenset({"log", "log2", "log10", "log_", "argmax"})
+SOFTMAX = frozenset(
+    (
+        "softmax Softmax log_softmax LogSoftmax Softmax2d softmin gumbel_softmax "
+        "sigmoid Sigmoid sigmoid_ expit"
+    ).split()
+)
+
+
+# Names that mean a method of a tensor or a module nearly everywhere: a method of such a name is
+# not followed to whoever mentions it.
+_COMMON = (
+    frozenset("forward __init__ __call__ call run step get".split())
+    | frozenset(METHODS)
+    | nn_modules.MODULE_METHODS
+)
 
 
 def identifiers(root: object) -> set[str]:
@@ -44,18 +62,23 @@ class Relevance:
 
     def __init__(self, bodies: Iterable[list[ir.Stmt]]) -> None:
         self.names: dict[int, set[str]] = {}
+        self.owners: dict[int, set[str]] = {}  # of a method, the names in its class
         definitions: list[tuple[set[str], set[str]]] = []
         bindings: list[tuple[set[str], set[str]]] = []
         for body in bodies:
             self._collect(body, definitions, bindings)
-        self.matter: set[str] = set(TRIGGERS)
+        # What leads to a softmax.
+        self.matter: set[str] = set(SOFTMAX)
+        self._close(definitions)
+        self.soft = frozenset(self.matter)
+        self.matter = set(TRIGGERS)
         definitions = self._close(definitions)
         # Variables that hold what matters: a criterion in `self.loss_fn`, a dict of them. What is
         # computed with these in turn (the losses) does not count, or everything would.
         held = set()
         for bound, used in bindings:
             if used & self.matter:
-                held |= bound
+                held |= bound - _COMMON
         self.matter |= held
         self._close(definitions)
 
@@ -79,6 +102,7 @@ class Relevance:
         body: list[ir.Stmt],
         definitions: list[tuple[set[str], set[str]]],
         bindings: list[tuple[set[str], set[str]]],
+        in_class: bool = False,
     ) -> set[str]:
         """Note definitions and bindings below; the identifiers of the whole body."""
         out: set[str] = set()
@@ -91,10 +115,15 @@ class Relevance:
                         bindings.append(({param.name}, found))
                         used |= found
                 self.names[id(stmt)] = used
-                definitions.append(({stmt.name}, used))
+                # `forward` is mentioned everywhere; its class carries what it leads to.
+                common = in_class and stmt.name in _COMMON
+                definitions.append((set() if common else {stmt.name}, used))
             elif isinstance(stmt, ir.ClassDef):
-                used = self._collect(stmt.body, definitions, bindings)
+                used = self._collect(stmt.body, definitions, bindings, in_class=True)
                 used |= identifiers([a.value for a in stmt.bases])
+                for inner in stmt.body:
+                    if isinstance(inner, ir.FuncDef):
+                        self.owners[id(inner)] = used
                 definitions.append(({stmt.name}, used))
             elif isinstance(stmt, (ir.Assign, ir.AnnAssign)):
                 targets = stmt.targets if isinstance(stmt, ir.Assign) else [stmt.target]
@@ -120,7 +149,12 @@ class Relevance:
     def of(self, function: ir.FuncDef | ir.Lambda) -> bool:
         """Whether the function may lead to a loss."""
         used = self.names.get(id(function))
-        return used is None or not used.isdisjoint(self.matter)
+        if used is None or not used.isdisjoint(self.matter):
+            return True
+        if used.isdisjoint(AFTER_SOFTMAX):
+            return False
+        around = used | self.owners.get(id(function), set())
+        return not around.isdisjoint(self.soft)
 
     def mentions(self, function: ir.FuncDef | ir.Lambda) -> set[str]:
         """The names in a function."""

@@ -8,7 +8,7 @@ from typing import Any
 from torchlosslint.flow import definitions, loops
 from torchlosslint.flow.domain import ANY
 from torchlosslint.flow.facts import disjoin, equals
-from torchlosslint.flow.machine import BREAK, CONTINUE, MAX_STEPS, NORMAL, RAISE, RETURN, Machine
+from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
@@ -36,7 +36,7 @@ def exec_block(m: Machine, body: list[ir.Stmt], frame: Frame) -> int:
         if m.exhausted():
             m.limited.add(frame.module.path)
             # Definitions are still bound: what they hold gets a budget of its own.
-            if type(stmt) not in _DEFINITIONS or m.steps > 2 * MAX_STEPS:
+            if type(stmt) not in _DEFINITIONS or m.steps > 2 * m.limit:
                 continue
         handler = _HANDLERS.get(type(stmt))
         if handler is not None:
