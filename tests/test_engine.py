@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -15,6 +16,8 @@ import torchlosslint.engine as engine
 from torchlosslint.cli.main import main
 from torchlosslint.config import ConfigError, Settings
 from torchlosslint.finding import Report
+from torchlosslint.flow.interpreter import Interpreter
+from torchlosslint.program.module import ModuleInfo
 from torchlosslint.rule import load_rules
 from torchlosslint.sources.decode import SourceError, read_bytes
 from torchlosslint.sources.discovery import Discovery, DiscoveryError, discover
@@ -483,3 +486,29 @@ def test_selection_reaches_the_findings() -> None:
     assert found(lint(ignore=("TLL101",))) == []
     Path("bad.py").write_text("def f(:\n" + LOSS)
     assert found(lint(select=("TLL102",))) == [("bad.py", 1, "TLL001")], "not checked is never clean"
+
+
+def test_a_failure_of_the_interpreter_costs_one_entry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is told with the file's name, and the other files are still linted."""
+    whole = Interpreter.run_module
+
+    def run(self: Interpreter, info: ModuleInfo) -> None:
+        if info.name == "broken":
+            raise KeyError("missing")
+        whole(self, info)
+
+    monkeypatch.setattr(Interpreter, "run_module", run)
+    program = """
+        import torch
+        from torch import nn
+
+        net = nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1))
+        loss = nn.CrossEntropyLoss()(net(torch.randn(2, 4)), torch.tensor([0, 1]))
+        """
+    for name in ("broken.py", "sound.py"):
+        (tmp_path / name).write_text(dedent(program))
+    report = engine.lint([tmp_path / "broken.py", tmp_path / "sound.py"], Settings())
+    assert [Path(f.location.path).name for f in report.findings] == ["sound.py"]
+    assert [(Path(s.path).name, "KeyError" in s.reason) for s in report.skipped] == [("broken.py", True)]

@@ -115,6 +115,8 @@ class _Run:
         judge = Judge(self.rules)
         interpreter = Interpreter(program, judge)
         run_program(interpreter, files)
+        for key, reason in sorted(interpreter.failures.items()):
+            self.report.skipped.append(Skipped(shown.get(key, key), reason))
         for key in sorted(interpreter.limited):
             self.report.skipped.append(
                 Skipped(shown.get(key, key), "too large to follow to the end: losses may be missing")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Callable, Iterable
 
 from torchlosslint.flow.interpreter import Interpreter
+from torchlosslint.flow.machine import METHOD_STEPS
 from torchlosslint.flow.relevance import Relevance
 from torchlosslint.flow.values import ClassV, Func
 from torchlosslint.syntax import ir
+
+MANY = 400  # functions that nothing calls, with a full budget each
+LEAST_STEPS = 500
+COLLECT_EVERY = 200
 
 
 def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
     """Run every module, then every function and method that no run so far has called."""
     modules = [interpreter.program.file(path) for path in files]
     relevance = Relevance(info.body for info in modules)
-    for info in modules:
-        interpreter.run_module(info)
+    for count, info in enumerate(modules, 1):
+        guarded(interpreter, info.path, lambda info=info: interpreter.run_module(info))  # type: ignore[misc]
+        if count % COLLECT_EVERY == 0:
+            gc.collect()
     done: set[int] = set()
     while True:
         pending = [
@@ -34,9 +42,30 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
         for func in pending:
             mentioned |= relevance.mentions(func.node)
         pending.sort(key=lambda f: (_rank(f), f.qualname.rsplit(".", 1)[-1] in mentioned))
-        for func in pending:
+        # A large library has thousands: each gets less, so that the cost stays linear in the lines.
+        share = max(MANY * METHOD_STEPS // max(len(pending), MANY), LEAST_STEPS)
+        for count, func in enumerate(pending, 1):
             if id(func.node) not in interpreter.called:
-                interpreter.run_function(func)
+                limit = share if len(pending) > MANY else None
+                guarded(
+                    interpreter,
+                    func.module.path,
+                    lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
+                )
+            if count % COLLECT_EVERY == 0:
+                gc.collect()  # scopes and instances have cycles
+
+
+def guarded(interpreter: Interpreter, path: str, run: Callable[[], None]) -> None:
+    """Run one entry; a mistake of the interpreter's own costs that entry, not the run, and is told."""
+    try:
+        run()
+    except Exception as error:
+        interpreter.journal.layers.clear()
+        interpreter.outside = None
+        interpreter.failures.setdefault(
+            path, f"internal error, please report it: {type(error).__name__}: {error}"
+        )
 
 
 def _rank(func: Func) -> int:

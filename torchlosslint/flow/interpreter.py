@@ -8,7 +8,7 @@ from itertools import islice
 from torchlosslint.flow import attributes, calls, expressions, statements
 from torchlosslint.flow.facts import TRUTH, alternatives, choose, compatible, source, truthy
 from torchlosslint.flow.iteration import length
-from torchlosslint.flow.machine import METHOD_STEPS, Machine
+from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Machine
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.state import Diff
 from torchlosslint.flow.values import (
@@ -154,9 +154,9 @@ class Interpreter(Machine):
             frame = Frame(info, self.module_scope(info))
             statements.exec_block(self, block.body, frame)
 
-    def run_function(self, func: Func) -> None:
+    def run_function(self, func: Func, limit: int | None = None) -> None:
         """A function that nothing called: its parameters are unknown, its defaults known."""
-        self.begin_entry()
+        self.begin_entry(limit or MAX_STEPS)
         frame = Frame(func.module, self.module_scope(func.module))
         place = Place(func.module.path, func.node.o)
         args: list[Value] = []
@@ -164,7 +164,7 @@ class Interpreter(Machine):
             for receiver in (
                 self.receivers(func.owner, place, frame) if func.kind != "class" else [func.owner]
             ):
-                self.begin_entry(METHOD_STEPS)
+                self.begin_entry(limit or METHOD_STEPS)
                 self._run_method(func, receiver, place)
             return
         calls.call_function(self, func, args, self._optional(func, {}), place, None)

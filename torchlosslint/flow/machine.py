@@ -62,6 +62,7 @@ class Machine:
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
         self.overlay_writes = 0
         self.limited: set[str] = set()  # files in which the limit of steps was reached
+        self.failures: dict[str, str] = {}  # files in which the interpreter itself failed
         self.stack: list[int] = []  # ids of function nodes that are running
         self.classes: list[ClassV] = []
         self.functions: list[Any] = []
