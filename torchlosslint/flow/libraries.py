@@ -140,7 +140,7 @@ def call(
         return args[0] if args else next(iter(kwargs.values()), NONE)
     if qual in ALL_ARGUMENTS:
         return TupleV(tuple(args)) if len(args) > 1 else args[0] if args else NONE
-    known = python_functions.LIBRARY.get(qual)
+    known = python_functions.KNOWN_CALLS.get(qual)
     if known is not None:
         return known(m, args, kwargs, place, frame)
     if qual in ("functools.partial", "functools.partialmethod") and args:

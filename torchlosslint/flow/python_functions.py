@@ -420,7 +420,7 @@ def _field(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -
     return kwargs.get("default", m.unknown("a field of a dataclass"))
 
 
-LIBRARY: dict[str, Function] = {
+KNOWN_CALLS: dict[str, Function] = {
     "copy.deepcopy": lambda m, a, k, p, f: copied(a[0]) if a else NONE,
     "copy.copy": _first,
     "dataclasses.field": _field,
