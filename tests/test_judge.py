@@ -71,7 +71,7 @@ def frame(caller: Frame | None = None, place: Place | None = None, *entered: Ten
 def reach(
     judge: Judge, machine: Machine, value: Value, where: Frame | None = None, target: Value | None = None
 ) -> None:
-    judge.loss(machine, LossReached(contract(), value, target or Unknown(""), {}, LOSS), where or frame())
+    judge.loss(machine, LossReached(contract(), value, target or Unknown(""), {}, {}, LOSS), where or frame())
 
 
 def confidence(judge: Judge) -> list[Confidence]:

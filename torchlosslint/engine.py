@@ -121,6 +121,7 @@ class _Run:
             self.report.skipped.append(
                 Skipped(shown.get(key, key), "too large to follow to the end: losses may be missing")
             )
+        judge.finish()
         self.conclude(judge, shown)
         self.texts.clear()
 

@@ -17,10 +17,14 @@ from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
 from torchlosslint.flow.losses import LossReached
 from torchlosslint.flow.machine import Machine
 from torchlosslint.flow.scope import Frame
-from torchlosslint.flow.values import NO_GUARD, Choice, Guard, Place, Step, Tensor, Unknown, Value
-from torchlosslint.rule import Event, LossUse, Problem, Rule
+from torchlosslint.flow.values import NO_GUARD, Choice, Const, Guard, Place, Step, Tensor, Unknown, Value
+from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 MAX_COMBINATIONS = 24
+MAX_KEPT = 16  # events of one kind at one place
+# What an operation alone tells, whoever calls it: reported where it stands, and no bar to remembering
+# the calls in which it happened.
+PURE = frozenset({"log", "argmax"})
 
 
 @dataclass(slots=True)
@@ -45,6 +49,10 @@ class Judge:
         self.seen: dict[Place, str] = {}  # loss calls not judged, with the reason
         self.judged: set[Place] = set()
         self.good: dict[Place, list[Guard]] = {}
+        self.watched = frozenset[str]().union(*(rule.watches for rule in self.rules))
+        self.history = History()
+        self.contexts: dict[int, tuple[Guard, Place]] = {}  # by id of what the history holds
+        self.kept: dict[tuple[str, Place | None], set[object]] = {}
 
     # ---- told by the interpreter
 
@@ -75,7 +83,13 @@ class Judge:
                 frame.autocast,
                 use.name,
                 frame.no_grad,
+                use.given,
+                use.made,
+                m.entry,
             )
+            if self.watched and self._counted("loss", use.place, left):
+                self.history.losses.append(loss_use)
+                self.contexts[id(loss_use)] = (guard | m.chosen, blame(use.place, left, frame))
             said = [(rule, problem) for rule in self.rules for problem in rule.check_loss(loss_use)]
             answers.append((guard, left, said))
         sound = [g for g, left, said in answers if not said and known(left)]
@@ -90,12 +104,42 @@ class Judge:
                 place = blame(use.place, tensor, frame)
                 self._note(rule, problem, tensor, place, use.place, guard | m.chosen, odd)
 
-    def event(self, m: Machine, kind: str, value: Tensor, place: Place, frame: Frame) -> None:
+    def event(self, m: Machine, kind: str, value: Value, place: Place, frame: Frame, **data: Value) -> None:
         """Something else that a rule may look at."""
-        event = Event(kind, value, place)
+        if kind not in PURE:
+            m.reports += 1
+        watched = kind in self.watched
+        for guard, plain in alternatives(value, m.facts):
+            blamed = blame(place, plain, frame)
+            event = Event(kind, plain, place, data, frame.no_grad, frame.autocast, blamed, m.entry)
+            if watched and self._counted(kind, place, plain):
+                self.history.events.append(event)
+                self.contexts[id(event)] = (guard | m.chosen, blamed)
+            for rule in self.rules:
+                for problem in rule.check_event(event):
+                    at = place if kind in PURE else blamed
+                    self._note(rule, problem, plain, at, None, guard | m.chosen, False)
+
+    def finish(self) -> None:
+        """The program has been run: ask the rules that look at several events together."""
         for rule in self.rules:
-            for problem in rule.check_event(event):
-                self._note(rule, problem, value, place, None, m.chosen, False)
+            for seen, problem in rule.check_program(self.history):
+                guard, place = self.contexts[id(seen)]
+                value = seen.value if isinstance(seen, Event) else seen.input
+                tensor = problem.tensor if problem.tensor is not None else value
+                self._note(rule, problem, tensor, place, seen.place, guard, False)
+        self.history = History()
+        self.contexts.clear()
+
+    def _counted(self, kind: str, place: Place | None, value: Value) -> bool:
+        """Whether an event is news: another value at its place, of which a few are kept."""
+        roots = value.roots if isinstance(value, Tensor) else None
+        kept = self.kept.setdefault((kind, place), set())
+        key = (value if isinstance(value, (Tensor, Const)) else type(value), roots)
+        if key in kept or len(kept) >= MAX_KEPT:
+            return False
+        kept.add(key)
+        return True
 
     # ---- the answers
 

@@ -16,10 +16,10 @@ from typing import ClassVar
 
 from torchlosslint.contracts.base import LossContract
 from torchlosslint.finding import Severity
-from torchlosslint.flow.values import Place, Step, Tensor, Value
+from torchlosslint.flow.values import NO_ROOTS, Place, Roots, Step, Tensor, Value
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class LossUse:
     """One torch loss reached with one combination of plain values.
 
@@ -28,6 +28,8 @@ class LossUse:
     training: the mode of the model where it is known, True otherwise.
     autocast: the device type of the enclosing autocast ("cuda", "cpu", "" unknown), None outside.
     name: the loss as the program calls it. no_grad: it is computed for a report only.
+    given: all arguments of the call by name, the input and the target included.
+    made: where the criterion was constructed, None for a function. entry: see Event.
     """
 
     contract: LossContract
@@ -39,6 +41,9 @@ class LossUse:
     autocast: str | None = None
     name: str = ""
     no_grad: bool = False
+    given: dict[str, Value] = field(default_factory=dict)
+    made: Place | None = None
+    entry: int = 0
 
     @property
     def scores(self) -> Tensor | None:
@@ -46,14 +51,51 @@ class LossUse:
         return self.input if isinstance(self.input, Tensor) else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Event:
-    """Something else that the interpreter saw. kind: "log" (the log of a tensor was taken),
-    "softmax_to_argmax"; value: the tensor concerned, before the operation."""
+    """Something else that the interpreter saw.
+
+    kind, value and the `data` beside it:
+        "log": the log of `value` was taken. "argmax": its argmax.
+        "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
+        "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
+            losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place).
+        "index": `value[index]` of a loss that is one number.
+        "return": an entry point that nothing calls gives `value` back.
+    value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which
+    the value came in as a parameter. entry: counts entry points (a module's top level, a function that
+    nothing calls), so that events of one run can be told from those of another.
+    """
 
     kind: str
-    value: Tensor
+    value: Value
     place: Place
+    data: dict[str, Value] = field(default_factory=dict)
+    no_grad: bool = False
+    autocast: str | None = None
+    blamed: Place | None = None
+    entry: int = 0
+
+    @property
+    def roots(self) -> Roots:
+        """What the gradient of the value leads through."""
+        return self.value.roots if isinstance(self.value, Tensor) else NO_ROOTS
+
+
+@dataclass(slots=True)
+class History:
+    """What happened in one program, for rules that need more than one event at a time.
+
+    events: those of the kinds that some rule `watches`, in order, equal ones at one place once.
+    losses: the loss uses, at most a few for each place.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    losses: list[LossUse] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[Event]:
+        """The events of one kind."""
+        return [e for e in self.events if e.kind == kind]
 
 
 @dataclass(slots=True)
@@ -80,6 +122,7 @@ class Rule:
     name: ClassVar[str]
     severity: ClassVar[Severity] = "error"
     default: ClassVar[bool] = True  # False: only when selected by name
+    watches: ClassVar[frozenset[str]] = frozenset()  # kinds of events that check_program wants
 
     def check_loss(self, use: LossUse) -> Iterable[Problem]:
         """Problems of one loss use."""
@@ -87,6 +130,10 @@ class Rule:
 
     def check_event(self, event: Event) -> Iterable[Problem]:
         """Problems of one other event."""
+        return ()
+
+    def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+        """Problems that several events together show, each with the one where it is reported."""
         return ()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.flow.domain import PROBS
+from torchlosslint.flow.values import Tensor
 from torchlosslint.rule import Event, Problem, Rule
 
 
@@ -42,9 +43,10 @@ class LogOfSoftmax(Rule):
     severity = "warning"
 
     def check_event(self, event: Event) -> Iterable[Problem]:
-        if event.kind != "log":
+        tensor = event.value
+        if event.kind != "log" or not isinstance(tensor, Tensor):
             return
-        dom = event.value.dom
+        dom = tensor.dom
         flags = dom.flags
         if "numpy" in flags:  # there is no gradient to lose and no one-step function
             return
@@ -59,5 +61,5 @@ class LogOfSoftmax(Rule):
             f"The log of {what} in two steps is -inf, with a nan gradient, once the probability underflows; "
             "an eps or clamp only hides it.",
             f"Write {instead}, which is exact and cheaper.",
-            tensor=event.value,
+            tensor=tensor,
         )

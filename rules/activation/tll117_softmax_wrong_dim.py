@@ -64,9 +64,9 @@ class SoftmaxWrongDim(Rule):
             )
 
     def check_event(self, event: Event) -> Iterable[Problem]:
-        if event.kind != "argmax":
-            return
         tensor = event.value
+        if event.kind != "argmax" or not isinstance(tensor, Tensor):
+            return
         dom, shape = tensor.dom, tensor.shape
         if (
             dom.kind in (PROBS, LOGPROBS)

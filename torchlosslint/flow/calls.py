@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import libraries, losses, models, nn_modules, python_methods
+from torchlosslint.flow import libraries, losses, models, nn_modules, python_methods, training
 from torchlosslint.flow.attributes import find_in_class
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
@@ -24,6 +24,7 @@ from torchlosslint.flow.values import (
     Func,
     Instance,
     ListV,
+    Obj,
     Partial,
     Place,
     StarV,
@@ -95,6 +96,7 @@ def call_function(
         key = (
             *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items())),
             *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
+            tuple([a.roots for a in args if type(a) is Tensor]),
         )
         if receiver is None:
             key = None
@@ -248,6 +250,14 @@ def call_named(
     m: Machine, obj: Value, name: str, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
 ) -> Value:
     """A method by name of a value that the program did not define."""
+    if name == "backward":
+        # Of a loss; or of a library object that is handed one: an accelerator, a strategy, an engine.
+        given = isinstance(obj, (Obj, Unknown)) and bool(args) and isinstance(args[0], (Tensor, Choice))
+        training.backward(m, args[0] if given else obj, args[given:], kwargs, place, frame)
+        return NONE
+    if name == "manual_backward" and args:
+        training.backward(m, args[0], args[1:], kwargs, place, frame)
+        return NONE
     if isinstance(obj, Tensor):
         handler = METHODS.get(name)
         if handler is None:
@@ -372,6 +382,7 @@ def call_instance(
     if forward is not None and any(isinstance(b, External) for b in obj.cls.mro):
         if isinstance(forward, Func) and forward.owner is not None and "forward" not in obj.attrs:
             result = call_function(m, forward, [obj, *args], kwargs, place, frame)
+            result = training.from_module(result, obj, [*args, *kwargs.values()])
             return through(m, result, place, f"comes back from {obj.cls.name}.forward")
         return call(m, forward, args, kwargs, place, frame)
     return _as_library_object(m, obj, args, kwargs, place, frame)
@@ -441,7 +452,7 @@ def call_object(
     if contract is not None:
         return losses.reach_module(m, contract, obj, args, kwargs, place, frame)
     if qual == nn_modules.SEQUENTIAL:
-        return run_sequence(m, obj, args, place, frame)
+        return training.from_module(run_sequence(m, obj, args, place, frame), obj, args)
     if qual in nn_modules.WRAPPERS:
         inner = nn_modules.wrapped(obj)
         return (
@@ -451,7 +462,9 @@ def call_object(
     if handler is not None:
         # The activation's own place is where it was made: that is what a user would edit.
         made = libraries.run_handler(m, handler, args, kwargs, obj.place or place, frame, obj)
+        if qual in nn_modules.WEIGHTED:
+            made = training.from_module(made, obj, args)
         return through(m, made, place, "is applied here") if obj.place not in (None, place) else made
     if models.is_model(obj):
-        return models.call(m, obj, args, kwargs, place, frame)
+        return training.from_module(models.call(m, obj, args, kwargs, place, frame), obj, args)
     return libraries.call_object(m, obj, args, kwargs, place, frame)

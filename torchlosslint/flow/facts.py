@@ -11,6 +11,7 @@ from torchlosslint.flow.values import (
     Choice,
     Fact,
     Guard,
+    Tensor,
     Unknown,
     Value,
 )
@@ -169,18 +170,27 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
             if known is value or known == value:
                 merged = _merge(other, guard)
                 if merged is not None:
-                    out[i] = (merged, known)
+                    out[i] = (merged, _rooted(known, value))
                     break
         else:
             out.append((guard, value))
     first = out[0][1]
     if all(v is first or v == first for _, v in out[1:]):
+        for _, value in out[1:]:
+            first = _rooted(first, value)
         return first
     if len(out) > MAX_ALTERNATIVES:
         out = _squeeze(out)
         if len(out) > MAX_ALTERNATIVES:
             return Unknown("more than eight alternatives")
     return Choice(tuple(out))
+
+
+def _rooted(known: Value, other: Value) -> Value:
+    """One of two equal values; a tensor leads to the roots of both."""
+    if isinstance(known, Tensor) and isinstance(other, Tensor) and not other.roots <= known.roots:
+        return known.with_(roots=known.roots | other.roots)
+    return known
 
 
 def _merge(a: Guard, b: Guard) -> Guard | None:

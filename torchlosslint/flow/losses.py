@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_function, by_module
 from torchlosslint.flow.domain import ANY, POSITIVE, Domain
 from torchlosslint.flow.values import (
+    NO_ROOTS,
+    NONE,
+    Choice,
     Const,
     ExtObj,
     Place,
+    Roots,
     StarV,
     Step,
     Tensor,
@@ -35,6 +40,7 @@ class LossReached:
     input: Value
     target: Value
     config: dict[str, Value] = field(default_factory=dict)
+    given: dict[str, Value] = field(default_factory=dict)  # the arguments of the call, by name
     place: Place = NOWHERE
     name: str = ""  # as the program calls it: "F.cross_entropy", "CrossEntropyLoss"
     made: Place | None = None
@@ -99,6 +105,9 @@ def bind(args: list[Value], kwargs: dict[str, Value], params: tuple[str, ...]) -
     return out
 
 
+_MISSING = Unknown("an argument that was spread or left out")
+
+
 def _loss(
     m: Machine,
     contract: LossContract,
@@ -107,33 +116,67 @@ def _loss(
     target_arg: str,
     config: dict[str, Value],
 ) -> LossReached:
-    missing = Unknown("an argument that was spread or left out")
     return LossReached(
         contract,
-        m.read(given.get(input_arg, missing)),
-        m.read(given.get(target_arg, missing)),
+        m.read(given.get(input_arg, _MISSING)),
+        m.read(given.get(target_arg, _MISSING)),
         {k: v for k, v in config.items() if k not in (input_arg, target_arg)},
+        given,
     )
 
 
 def _tell(m: Machine, reached: LossReached, frame: Frame) -> Value:
     """Report the loss; what it gives."""
     m.sink.loss(m, reached, frame)
-    result = _result(reached, reached.place)
+    result = _result(reached, frame.no_grad)
     if reached.contract.loss_attr:
         return TupleV((Tensor(ANY, role="model"), result), ("output", "loss"))
     return result
 
 
-def _result(reached: LossReached, place: Place) -> Tensor:
-    reduction = reached.config.get("reduction")
-    unreduced = isinstance(reduction, Const) and reduction.value == "none"
-    shape = None if unreduced or (reduction is not None and not isinstance(reduction, Const)) else ()
+def _result(reached: LossReached, no_grad: bool) -> Tensor:
+    """What the loss gives: a number, or as many as elements where the reduction is "none"."""
+    reduced = _reduced(reached.config)
+    flags = frozenset({"unreduced"}) if reduced is False else frozenset[str]()
+    place = reached.place
+    grad, cut, roots = _gradient(reached)
+    if no_grad or grad is False:
+        grad, cut, roots = False, "no_grad" if no_grad else cut, NO_ROOTS
+    else:
+        roots = roots | {("loss", place)}
     return Tensor(
-        Domain(POSITIVE, how="loss"),
+        Domain(POSITIVE, how="loss", flags=flags),
         "float32",
-        shape,
-        True,
+        () if reduced else None,
+        grad,
+        cut,
         role="loss",
         trail=Step(getattr(reached.input, "trail", None), place, f"{reached.contract.title} is computed"),
+        roots=roots,
     )
+
+
+def _reduced(config: dict[str, Value]) -> bool | None:
+    """Whether the loss comes out as one number; the deprecated `reduce` wins, as it does in torch."""
+    old = config.get("reduce", NONE)
+    if isinstance(old, Const) and old.value is not None:
+        return bool(old.value)
+    reduction = config.get("reduction")
+    if not isinstance(old, Const) or not isinstance(reduction, (Const, NoneType)):
+        return None
+    return reduction is None or reduction.value != "none"
+
+
+def _gradient(reached: LossReached) -> tuple[bool | None, str, Roots]:
+    """Whether any argument carries a gradient, what cut it where none does, and where it leads."""
+    grad: bool | None = False
+    cut, roots = "", NO_ROOTS
+    for value in reached.given.values():
+        for part in [v for _, v in value.alts] if isinstance(value, Choice) else [value]:
+            if isinstance(part, Tensor):
+                grad = True if part.grad else None if part.grad is None and grad is False else grad
+                cut = cut or part.cut
+                roots = roots | part.roots
+            elif not isinstance(part, Const) and grad is False:
+                grad = None
+    return grad, cut, roots

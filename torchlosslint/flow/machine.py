@@ -19,7 +19,6 @@ from torchlosslint.flow.values import (
     Guard,
     Instance,
     Place,
-    Tensor,
     Unknown,
     Value,
 )
@@ -41,7 +40,7 @@ class Sink(Protocol):
     def loss(self, m: Machine, use: Any, frame: Frame) -> None:
         """A torch loss was reached."""
 
-    def event(self, m: Machine, kind: str, value: Tensor, place: Place, frame: Frame) -> None:
+    def event(self, m: Machine, kind: str, value: Value, place: Place, frame: Frame, **data: Value) -> None:
         """Something else that a rule may look at."""
 
 
@@ -69,6 +68,7 @@ class Machine:
         self.frame: Frame | None = None
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far
+        self.entry = 0  # entry points begun
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
     # ---- small helpers, shared by all parts
@@ -80,6 +80,7 @@ class Machine:
     def begin_entry(self, limit: int = MAX_STEPS) -> None:
         """Start the budget of a new entry point."""
         self.steps = 0
+        self.entry += 1
         self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD

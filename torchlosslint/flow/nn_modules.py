@@ -62,6 +62,16 @@ MODULE_METHODS = SELF_METHODS | frozenset(
         "named_buffers get_parameter add_metric all_gather"
     ).split()
 )
+# Layers with weights of their own.
+WEIGHTED = frozenset(
+    f"torch.nn.{name}"
+    for name in (
+        "Linear LazyLinear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d "
+        "BatchNorm1d BatchNorm2d BatchNorm3d LayerNorm GroupNorm Embedding EmbeddingBag RNN LSTM GRU RNNCell "
+        "LSTMCell GRUCell MultiheadAttention Transformer TransformerEncoder TransformerDecoder "
+        "TransformerEncoderLayer TransformerDecoderLayer PReLU LazyConv1d LazyConv2d LazyConv3d"
+    ).split()
+)
 # Tensor methods with a name that nothing else has: followed on unknown receivers too.
 DISTINCT_METHODS = frozenset(
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlosslint.flow import training
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements
 from torchlosslint.flow.state import MISSING
@@ -60,7 +61,8 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
     """A method of a list, or of a module container with one."""
     held = content(m, obj)
     if name in ("append", "add", "appendleft") and args:
-        _grow(m, obj, held, (args[0],), front=name == "appendleft")
+        added = training.kept(m, held, args[0], place, frame) if held is not None else args[0]
+        _grow(m, obj, held, (added,), front=name == "appendleft")
         return NONE
     if name in ("extend", "update") and args:
         more = content(m, args[0])

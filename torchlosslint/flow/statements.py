@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torchlosslint.flow import definitions, loops
+from torchlosslint.flow import definitions, loops, training
 from torchlosslint.flow.domain import ANY
 from torchlosslint.flow.facts import disjoin, equals
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
+from torchlosslint.flow.operators import binary
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
@@ -50,10 +51,37 @@ _DEFINITIONS = (ir.FuncDef, ir.ClassDef, ir.Import, ir.ImportFrom)
 
 
 def _assign(m: Machine, s: ir.Assign, frame: Frame) -> int:
-    value = m.eval(s.value, frame)
+    added = s.value
+    if type(added) is ir.BinOp and added.op == "+" and len(s.targets) == 1:
+        value = _sum(m, added, s.targets[0], Place(frame.module.path, s.o), frame)
+    else:
+        value = m.eval(added, frame)
     for target in s.targets:
         m.assign(target, value, frame)
     return NORMAL
+
+
+def _sum(m: Machine, sum_: ir.BinOp, target: ir.Expr, place: Place, frame: Frame) -> Value:
+    """`total = total + loss`, either way round, is an accumulation."""
+    if same_place(sum_.left, target):
+        turned = False
+    elif same_place(sum_.right, target):
+        turned = True
+    else:
+        return m.eval(sum_, frame)
+    left, right = m.eval(sum_.left, frame), m.eval(sum_.right, frame)
+    total = binary(m, "+", left, right, Place(frame.module.path, sum_.o), frame)
+    old, more = (right, left) if turned else (left, right)
+    return training.accumulated(m, old, more, total, place, frame)
+
+
+def same_place(left: ir.Expr, right: ir.Expr) -> bool:
+    """Whether two expressions are the same name, or the same attribute of one."""
+    if type(left) is ir.Name and type(right) is ir.Name:
+        return left.id == right.id
+    if type(left) is ir.Attr and type(right) is ir.Attr:
+        return left.attr == right.attr and same_place(left.value, right.value)
+    return False
 
 
 def _ann_assign(m: Machine, s: ir.AnnAssign, frame: Frame) -> int:
@@ -69,9 +97,10 @@ def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
     if isinstance(old, ListV) and s.op == "+":
         m.call(m.get_attr(old, "extend", place), [value], {}, place, frame)
         return NORMAL
-    from torchlosslint.flow.operators import binary
-
-    m.assign(s.target, binary(m, s.op, old, value, place, frame), frame)
+    total = binary(m, s.op, old, value, place, frame)
+    if s.op == "+":
+        total = training.accumulated(m, old, value, total, place, frame)
+    m.assign(s.target, total, frame)
     return NORMAL
 
 

@@ -135,6 +135,8 @@ DOTS = Dots()
 # A shape: sizes from left to right; None is an unknown size, a str a symbolic one, DOTS (only
 # first) any number of leading sizes. A shape of None: nothing known.
 Shape = tuple[Any, ...]
+Roots = frozenset[tuple[str, Any]]
+NO_ROOTS: Roots = frozenset()
 
 
 class Tensor(Value):
@@ -145,9 +147,12 @@ class Tensor(Value):
     cut: what cut the gradient ("detach()", "argmax"), "" otherwise.
     role: "" | "model" (came out of a network) | "data" | "noise".
     of: for a reduction, (uid of what was reduced, dim), so that `e / e.sum(1)` is seen.
+    roots: what its gradient leads through: ("loss", place), ("sum", place) of an accumulation,
+        ("module", serial) of the outermost modules, ("leaf", uid) of parameters. Empty where none
+        is known or the gradient is cut. Stands outside equality; a join keeps both sides'.
     """
 
-    __slots__ = ("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of")
+    __slots__ = ("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of", "roots")
 
     def __init__(
         self,
@@ -160,6 +165,7 @@ class Tensor(Value):
         trail: Step | None = None,
         uid: int | None = None,
         of: tuple[int, int | None] | None = None,
+        roots: Roots = NO_ROOTS,
     ) -> None:
         self.dom = dom
         self.dtype = dtype
@@ -170,6 +176,7 @@ class Tensor(Value):
         self.trail = trail
         self.uid = uid if uid is not None else fresh_uid()
         self.of = of
+        self.roots = roots
 
     def with_(self, **changes: Any) -> Tensor:
         """A copy with some fields changed; keeps the identity unless `uid` is given."""

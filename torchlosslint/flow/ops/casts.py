@@ -100,7 +100,7 @@ def requires_grad_(call: OpCall) -> Value:
     if not isinstance(x, Tensor):
         return x if isinstance(x, Unknown) else unknown("requires_grad_", x)
     if wanted == TRUE:
-        return x.with_(grad=True, cut="")
+        return x.with_(grad=True, cut="", roots=frozenset({("leaf", x.uid)}))
     return cut_off(call, x, "requires_grad_(False)") if wanted == FALSE else x.with_(grad=None)
 
 

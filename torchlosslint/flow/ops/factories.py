@@ -248,7 +248,8 @@ def listed(value: Value) -> list[Value] | None:
 
 def asking(call: OpCall, made_: Tensor) -> Tensor:
     """The tensor, with a gradient of its own where `requires_grad=True` was given."""
-    return made_.with_(grad=True, cut="") if call.kwargs.get("requires_grad") == TRUE else made_
+    leaf = {"grad": True, "cut": "", "roots": frozenset({("leaf", made_.uid)})}
+    return made_.with_(**leaf) if call.kwargs.get("requires_grad") == TRUE else made_
 
 
 def from_list(call: OpCall, found: list[Value], dtype: str | None, name: str) -> Tensor:

@@ -8,10 +8,12 @@ from typing import Any
 from torchlosslint.flow.domain import ANY, PROBS, UNKNOWN, Domain
 from torchlosslint.flow.ops.call import Handler, OpCall, const, integer
 from torchlosslint.flow.values import (
+    NO_ROOTS,
     Choice,
     Const,
     External,
     ListV,
+    Roots,
     StarV,
     Step,
     SymInt,
@@ -176,6 +178,15 @@ def role(values: Iterable[Value | None]) -> str:
     return "data" if "data" in found else "noise" if "noise" in found else ""
 
 
+def roots(tensors: Iterable[Tensor]) -> Roots:
+    """What the gradient of an operation on these operands leads through."""
+    found = NO_ROOTS
+    for tensor in tensors:
+        if tensor.roots and tensor.roots is not found:
+            found = found | tensor.roots if found else tensor.roots
+    return found
+
+
 def made(
     call: OpCall,
     before: Value | None,
@@ -197,6 +208,7 @@ def made(
         "grad": grad,
         "cut": cut,
         "role": role(operands),
+        "roots": roots(tensors) if grad is not False else NO_ROOTS,
         "trail": Step(getattr(source, "trail", None), call.place, note, dom)
         if note
         else getattr(source, "trail", None),
@@ -224,7 +236,7 @@ def cut_off(call: OpCall, tensor: Tensor, what: str, note: str = "", **changes: 
     if tensor.grad is False:
         return tensor.with_(**changes) if changes else tensor
     trail = call.step(tensor, note or f"{what} cuts the gradient")
-    return tensor.with_(grad=False, cut=what, trail=trail, **changes)
+    return tensor.with_(grad=False, cut=what, roots=NO_ROOTS, trail=trail, **changes)
 
 
 def is_float(dtype: str | None) -> bool:
