@@ -17,6 +17,7 @@ from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
 from torchlosslint.flow.losses import LossReached
 from torchlosslint.flow.machine import Machine
 from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.training import roots_of
 from torchlosslint.flow.values import NO_GUARD, Choice, Const, Guard, Place, Step, Tensor, Unknown, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
@@ -112,6 +113,9 @@ class Judge:
         for guard, plain in alternatives(value, m.facts):
             blamed = blame(place, plain, frame)
             event = Event(kind, plain, place, data, frame.no_grad, frame.autocast, blamed, m.entry)
+            event.uncalled = m.uncalled
+            if kind not in PURE:
+                event.roots = roots_of(plain)
             if watched and self._counted(kind, place, plain):
                 self.history.events.append(event)
                 self.contexts[id(event)] = (guard | m.chosen, blamed)
@@ -135,7 +139,7 @@ class Judge:
         """Whether an event is news: another value at its place, of which a few are kept."""
         roots = value.roots if isinstance(value, Tensor) else None
         kept = self.kept.setdefault((kind, place), set())
-        key = (value if isinstance(value, (Tensor, Const)) else type(value), roots)
+        key = (value if isinstance(value, (Tensor, Const, Unknown)) else type(value), roots)
         if key in kept or len(kept) >= MAX_KEPT:
             return False
         kept.add(key)
@@ -153,6 +157,7 @@ class Judge:
         guard: Guard,
         odd: bool,
     ) -> None:
+        place = problem.place or place
         key = (rule.code, place)
         raw = self.found.get(key)
         if raw is None:

@@ -59,12 +59,15 @@ class Event:
         "log": the log of `value` was taken. "argmax": its argmax.
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
-            losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place).
+            losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:
+            whether backward was called on exactly this value before, and frees its graph.
         "index": `value[index]` of a loss that is one number.
         "return": an entry point that nothing calls gives `value` back.
+        "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
     value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which
-    the value came in as a parameter. entry: counts entry points (a module's top level, a function that
-    nothing calls), so that events of one run can be told from those of another.
+    the value came in as a parameter. roots: what the gradient of the value, or of the parts of a
+    container, leads through. entry: counts entry points (a module's top level, a function that
+    nothing calls: then `uncalled`), so that events of one run can be told from those of another.
     """
 
     kind: str
@@ -75,11 +78,8 @@ class Event:
     autocast: str | None = None
     blamed: Place | None = None
     entry: int = 0
-
-    @property
-    def roots(self) -> Roots:
-        """What the gradient of the value leads through."""
-        return self.value.roots if isinstance(self.value, Tensor) else NO_ROOTS
+    uncalled: bool = False
+    roots: Roots = NO_ROOTS
 
 
 @dataclass(slots=True)
@@ -104,7 +104,8 @@ class Problem:
 
     cause: the step (activation, layer, cast) that a user would edit; the last one of the
     value's trail where None. severity: where it differs from the rule's own. tensor: the
-    offending value (its trail becomes the flow); the loss input where None.
+    offending value (its trail becomes the flow); the loss input where None. place: where to report,
+    where that is not the call at which the value enters.
     """
 
     message: str
@@ -112,6 +113,7 @@ class Problem:
     cause: Step | None = None
     severity: Severity | None = None
     tensor: Tensor | None = None
+    place: Place | None = None
 
 
 class Rule:

@@ -147,6 +147,8 @@ def _run(
     frame.func_node = node
     # Arguments of a method call name the class for super().
     frame.klass = None
+    for mode in func.modes:
+        training.enter(mode, frame)
     if func.owner is not None:
         frame.scope.names["__class__"] = func.owner
         if args and func.kind != "static":

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     from torchlosslint.flow.scope import Frame
 
 
+def is_whole(index: Value) -> bool:
+    """Whether an index is one integer."""
+    return isinstance(index, Const) and isinstance(index.value, int)
+
+
 def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -> Value:
     """`obj[index]`."""
     if isinstance(obj, Choice) or isinstance(index, Choice):
@@ -45,6 +50,8 @@ def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -
             ELLIPSIS if isinstance(p, Unknown) and p.key == ("opaque",) else p
             for p in (index.items if isinstance(index, TupleV) else [index])
         ]
+        if obj.role == "loss" and obj.shape == () and is_whole(index) and obj.cut != "item()":
+            m.sink.event(m, "index", obj, place, frame, index=index)
         return tensor_index(obj, parts, OpCall([], {}, place, no_grad=frame.no_grad))
     if isinstance(obj, DictV):
         return _dict_item(m, obj, index)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.flow.machine import NORMAL
 from torchlosslint.flow.ops import normalise
 from torchlosslint.flow.scope import Frame, Scope
+from torchlosslint.flow.training import is_mode
 from torchlosslint.flow.values import (
     Choice,
     ClassV,
@@ -69,6 +70,9 @@ def _decorate(m: Machine, expr: ir.Expr, value: Value, func: Func, frame: Frame)
         assert isinstance(func.node, ir.FuncDef)
         return frame.scope.names.get(func.node.name, value)
     decorator = m.eval(expr, frame)
+    if is_mode(decorator):
+        func.modes = (*func.modes, decorator)
+        return value
     if isinstance(decorator, External) and decorator.qual.endswith("cached_property"):
         func.kind = "property"
         return value

@@ -147,6 +147,7 @@ class Interpreter(Machine):
     def run_module(self, info: ModuleInfo) -> None:
         """A module's top level, then its main block."""
         self.begin_entry()
+        self.uncalled = False
         self.import_module(info)
         while info.main:
             block = info.main.pop(0)
@@ -157,6 +158,7 @@ class Interpreter(Machine):
     def run_function(self, func: Func, limit: int | None = None) -> None:
         """A function that nothing called: its parameters are unknown, its defaults known."""
         self.begin_entry(limit or MAX_STEPS)
+        self.uncalled = True
         frame = Frame(func.module, self.module_scope(func.module))
         place = Place(func.module.path, func.node.o)
         args: list[Value] = []
@@ -165,9 +167,10 @@ class Interpreter(Machine):
                 self.receivers(func.owner, place, frame) if func.kind != "class" else [func.owner]
             ):
                 self.begin_entry(limit or METHOD_STEPS)
-                self._run_method(func, receiver, place)
+                self._run_method(func, receiver, place, frame)
             return
-        calls.call_function(self, func, args, self._optional(func, {}), place, None)
+        result = calls.call_function(self, func, args, self._optional(func, {}), place, None)
+        self.sink.event(self, "return", result, place, frame)
 
     def _optional(self, func: Func, given: dict[str, Value]) -> dict[str, Value]:
         """A default of None says "may be left out": both ways are looked at."""
@@ -179,7 +182,7 @@ class Interpreter(Machine):
                 )
         return out
 
-    def _run_method(self, func: Func, receiver: Value, place: Place) -> None:
+    def _run_method(self, func: Func, receiver: Value, place: Place, frame: Frame) -> None:
         from torchlosslint.flow.nn_modules import set_mode
 
         kwargs: dict[str, Value] = {}
@@ -189,7 +192,8 @@ class Interpreter(Machine):
             if name == "compute_loss" and "model" in receiver.attrs:
                 # Hugging Face's Trainer hands its own model to this hook.
                 kwargs["model"] = receiver.attrs["model"]
-        calls.call_function(self, func, [receiver], self._optional(func, kwargs), place, None)
+        result = calls.call_function(self, func, [receiver], self._optional(func, kwargs), place, None)
+        self.sink.event(self, "return", result, place, frame)
 
     def receivers(self, cls: ClassV, place: Place, frame: Frame) -> list[Value]:
         """Instances to run a method on: those that the program made, else one with unknown arguments."""

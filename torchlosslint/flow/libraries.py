@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import losses, models, nn_modules, python_functions
+from torchlosslint.flow import losses, models, nn_modules, python_functions, training
 from torchlosslint.flow.ops import FUNCTIONS, LAYERS, METHODS, normalise
 from torchlosslint.flow.ops.call import Handler, OpCall
 from torchlosslint.flow.values import (
@@ -166,6 +166,10 @@ def call(
         elif qual == "torch.nn.ModuleDict":
             return _module_dict(m, args, place)
         return obj
+    if qual in training.BACKWARD and args:
+        training.backward(m, args[0], args[1:], {}, place, frame)
+        return m.unknown("gradients")
+    training.escaping(m, args, kwargs, place, frame)
     return Unknown(f"a call into a library, or a module that was not found: {qual}")
 
 

@@ -144,14 +144,17 @@ def _result(reached: LossReached, no_grad: bool) -> Tensor:
         grad, cut, roots = False, "no_grad" if no_grad else cut, NO_ROOTS
     else:
         roots = roots | {("loss", place)}
+    dom = Domain(POSITIVE, how="loss", flags=flags)
     return Tensor(
-        Domain(POSITIVE, how="loss", flags=flags),
+        dom,
         "float32",
         () if reduced else None,
         grad,
         cut,
         role="loss",
-        trail=Step(getattr(reached.input, "trail", None), place, f"{reached.contract.title} is computed"),
+        trail=Step(
+            getattr(reached.input, "trail", None), place, f"{reached.contract.title} is computed", dom
+        ),
         roots=roots,
     )
 

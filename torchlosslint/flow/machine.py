@@ -69,6 +69,8 @@ class Machine:
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far
         self.entry = 0  # entry points begun
+        self.uncalled = False  # whether this one is a function that nothing calls
+        self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
     # ---- small helpers, shared by all parts
@@ -81,6 +83,7 @@ class Machine:
         """Start the budget of a new entry point."""
         self.steps = 0
         self.entry += 1
+        self.propagated.clear()
         self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD

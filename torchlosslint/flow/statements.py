@@ -17,7 +17,6 @@ from torchlosslint.flow.values import (
     NONE,
     Const,
     External,
-    ExtObj,
     Guard,
     Instance,
     ListV,
@@ -255,17 +254,7 @@ def _with(m: Machine, s: ir.With, frame: Frame) -> int:
     no_grad, autocast = frame.no_grad, frame.autocast
     for item in s.items:
         value = m.eval(item.value, frame)
-        if isinstance(value, ExtObj):
-            if value.qual in ("torch.no_grad", "torch.inference_mode"):
-                frame.no_grad = True
-            elif value.qual == "torch.set_grad_enabled":
-                first = value.args[0] if value.args else None
-                if isinstance(first, Const):
-                    frame.no_grad = not first.value
-            elif value.qual == "torch.enable_grad":
-                frame.no_grad = False
-            elif "autocast" in value.qual:
-                frame.autocast = _autocast_device(value)
+        training.enter(value, frame)
         if item.target is not None:
             entered = value
             if isinstance(value, Instance):
@@ -275,16 +264,6 @@ def _with(m: Machine, s: ir.With, frame: Frame) -> int:
     status = exec_block(m, s.body, frame)
     frame.no_grad, frame.autocast = no_grad, autocast
     return status
-
-
-def _autocast_device(value: ExtObj) -> str | None:
-    device = value.kwargs.get("device_type", value.args[0] if value.args else None)
-    enabled = value.kwargs.get("enabled")
-    if isinstance(enabled, Const) and not enabled.value:
-        return None
-    if ".cuda." in value.qual:
-        return "cuda"
-    return device.value if isinstance(device, Const) and isinstance(device.value, str) else ""
 
 
 def _try(m: Machine, s: ir.Try, frame: Frame) -> int:

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow.values import (
+    FALSE,
     NO_ROOTS,
+    TRUE,
     Choice,
+    Const,
+    DictV,
+    External,
     ExtObj,
     Instance,
     ListV,
@@ -16,12 +21,59 @@ from torchlosslint.flow.values import (
     StarV,
     Tensor,
     TupleV,
+    Unknown,
     Value,
+    fresh_uid,
 )
 
 if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
     from torchlosslint.flow.scope import Frame
+
+
+# Context managers and decorators under which no graph is kept.
+NO_GRAD = frozenset({"torch.no_grad", "torch.inference_mode"})
+
+
+def is_mode(value: Value) -> bool:
+    """Whether a value is a context manager (or its class) that changes how torch runs."""
+    if not isinstance(value, (ExtObj, External)):
+        return False
+    qual = value.qual
+    return qual in NO_GRAD or qual in ("torch.set_grad_enabled", "torch.enable_grad") or "autocast" in qual
+
+
+def enter(mode: Value, frame: Frame) -> None:
+    """`with mode:`, or a function decorated with it is called: torch.no_grad(), autocast and the like."""
+    if not isinstance(mode, (ExtObj, External)) or not is_mode(mode):
+        return
+    if mode.qual in NO_GRAD:
+        first = _first(mode)
+        frame.no_grad = not (mode.qual == "torch.inference_mode" and first == FALSE)
+    elif mode.qual == "torch.enable_grad":
+        frame.no_grad = False
+    elif mode.qual == "torch.set_grad_enabled":
+        first = _first(mode)
+        if isinstance(first, Const):
+            frame.no_grad = not first.value
+    elif isinstance(mode, ExtObj):
+        frame.autocast = _autocast_device(mode)
+
+
+def _first(mode: ExtObj | External) -> Value | None:
+    if isinstance(mode, External):
+        return None
+    return mode.args[0] if mode.args else mode.kwargs.get("mode")
+
+
+def _autocast_device(value: ExtObj) -> str | None:
+    device = value.kwargs.get("device_type", value.args[0] if value.args else None)
+    enabled = value.kwargs.get("enabled")
+    if isinstance(enabled, Const) and not enabled.value:
+        return None
+    if ".cuda." in value.qual:
+        return "cuda"
+    return device.value if isinstance(device, Const) and isinstance(device.value, str) else ""
 
 
 def backward(
@@ -30,7 +82,20 @@ def backward(
     """`value.backward(gradient, retain_graph)`, or a library does it to `value`."""
     data = dict(zip(("gradient", "retain_graph"), args, strict=False))
     data.update({k: v for k, v in kwargs.items() if k in ("gradient", "retain_graph")})
+    if data.get("retain_graph") != TRUE:
+        m.propagated.update(_identities(value))
     m.sink.event(m, "backward", value, place, frame, **data)
+
+
+# Library functions that back-propagate their first argument.
+BACKWARD = frozenset({"torch.autograd.backward", "torch.autograd.grad"})
+
+
+def escaping(m: Machine, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame) -> None:
+    """Arguments of a library call that is not followed: a sum of losses among them is out of sight."""
+    for value in (*args, *kwargs.values()):
+        if any(kind == "sum" for kind, _ in roots_of(value)):
+            m.sink.event(m, "escape", value, place, frame)
 
 
 def roots_of(value: Value) -> Roots:
@@ -41,6 +106,8 @@ def roots_of(value: Value) -> Roots:
         return NO_ROOTS.union(*(roots_of(v) for _, v in value.alts))
     if isinstance(value, (TupleV, StarV)):
         return NO_ROOTS.union(*(roots_of(v) for v in value.items))
+    if isinstance(value, DictV):
+        return NO_ROOTS.union(*(roots_of(v) for k, v in value.attrs.items() if isinstance(k, tuple)))
     if isinstance(value, ListV) and "items" in value.attrs:
         return roots_of(value.attrs["items"])
     return NO_ROOTS
@@ -64,24 +131,54 @@ def is_loss(value: Value) -> bool:
     )
 
 
+def _identities(value: Value) -> set[object]:
+    if isinstance(value, Choice):
+        return set().union(*(_identities(v) for _, v in value.alts))
+    return {value.uid} if isinstance(value, Tensor) else {value.key} if isinstance(value, Unknown) else set()
+
+
+def _propagated(m: Machine, value: Value) -> bool:
+    """Whether backward was called on exactly this value, in this entry."""
+    return bool(m.propagated) and not m.propagated.isdisjoint(_identities(value))
+
+
 def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place, frame: Frame) -> Value:
     """`total`, the value of `old + added` that takes the place of `old`: a sum grows over iterations."""
-    if not is_loss(added):
+    propagated = _propagated(m, added)
+    if not propagated and not is_loss(added):
         return total
     root = ("sum", place)
-    if root in roots_of(old):
-        m.sink.event(m, "accumulate", added, place, frame, total=total)
+    if root in roots_of(old) or _unknown_sum(old, root):
+        m.sink.event(m, "accumulate", added, place, frame, propagated=TRUE if propagated else FALSE)
+    if isinstance(total, Unknown):
+        return Unknown(total.reason, (*root, fresh_uid()))
     return marked(total, root)
+
+
+def _unknown_sum(old: Value, root: tuple[str, object]) -> bool:
+    """Whether a value is, or may be, a sum of unknown values that grew at this place."""
+    if isinstance(old, Choice):
+        return any(_unknown_sum(v, root) for _, v in old.alts)
+    return isinstance(old, Unknown) and isinstance(old.key, tuple) and old.key[:2] == root
 
 
 def kept(m: Machine, held: Value, added: Value, place: Place, frame: Frame) -> Value:
     """`added` as an element of a list that holds `held`: the list may grow over iterations."""
-    if not is_loss(added):
+    propagated = _propagated(m, added)
+    if not propagated and not is_loss(added):
         return added
     root = ("sum", place)
-    if root in roots_of(held):
-        m.sink.event(m, "accumulate", added, place, frame)
+    if root in roots_of(held) or (
+        isinstance(held, TupleV) and any(_unknown_sum(v, root) for v in _flat(held))
+    ):
+        m.sink.event(m, "accumulate", added, place, frame, propagated=TRUE if propagated else FALSE)
+    if isinstance(added, Unknown):
+        return Unknown(added.reason, (*root, fresh_uid()))
     return marked(added, root)
+
+
+def _flat(held: TupleV) -> list[Value]:
+    return [v for item in held.items for v in (item.items if isinstance(item, StarV) else (item,))]
 
 
 def marked(value: Value, root: tuple[str, object]) -> Value:

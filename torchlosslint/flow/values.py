@@ -338,7 +338,7 @@ class ModuleV(Value):
 class Func(Value):
     """A function of the program: its definition, its module, the scope it closes over."""
 
-    __slots__ = ("node", "module", "scope", "owner", "defaults", "kind", "qualname")
+    __slots__ = ("node", "module", "scope", "owner", "defaults", "kind", "qualname", "modes")
 
     def __init__(
         self,
@@ -357,6 +357,7 @@ class Func(Value):
         self.defaults = defaults
         self.kind = kind  # "" | "static" | "class" | "property"
         self.qualname = qualname
+        self.modes: tuple[Value, ...] = ()  # decorators under which it runs: torch.no_grad() and the like
 
     def __eq__(self, other: object) -> bool:
         return (

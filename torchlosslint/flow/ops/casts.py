@@ -89,9 +89,7 @@ def same(call: OpCall) -> Value:
 def detach(call: OpCall, what: str = "detach()") -> Value:
     """x.detach()."""
     x = operand(call)
-    return (
-        cut_off(call, x, what) if isinstance(x, Tensor) else x if isinstance(x, Unknown) else unknown(what, x)
-    )
+    return cut_off(call, x, what) if isinstance(x, Tensor) else unknown(what, x)
 
 
 def requires_grad_(call: OpCall) -> Value:
@@ -138,6 +136,8 @@ def item(call: OpCall) -> Value:
     x = operand(call)
     if not isinstance(x, Tensor):
         return unknown("item()", x)
+    if x.role == "loss" and "unreduced" in x.dom.flags and call.emit is not None:
+        call.emit("item", x, call.place)
     return cut_off(call, x, "item()", "item() leaves the graph", shape=(), of=None).with_(shape=())
 
 

@@ -200,7 +200,7 @@ def reduced(
     named = shape != () or dims is not None
     if dims is None and named:
         of = None
-    dom = unflagged(dom, "squeezed")
+    dom = unflagged(dom, "squeezed", "unreduced")
     if keep is not True and dim is not None and dim != 0:
         dom = flagged(dom, "squeezed")
     return made(call, x, dom, dtype=dtype, shape=shape, of=of, uid=numbered(how, x.uid, dim, keep))

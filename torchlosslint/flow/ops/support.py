@@ -221,6 +221,7 @@ def part(tensor: Tensor, **changes: Any) -> Tensor:
     """Some of a tensor's numbers: nothing to tell, but no longer the same numbers."""
     changes.setdefault("uid", fresh_uid())
     changes.setdefault("of", None)
+    changes["dom"] = unflagged(changes.get("dom", tensor.dom), "unreduced")
     return tensor.with_(**changes)
 
 

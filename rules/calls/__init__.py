@@ -1,0 +1,1 @@
+"""Calls of losses and the training step around them."""
