@@ -54,7 +54,7 @@ class Program:
         self, args: list[Any], kwargs: dict[str, Any] | None = None, layer: ExtObj | None = None, **more: Any
     ) -> OpCall:
         lifted = {k: lift(v) for k, v in (kwargs or {}).items()}
-        emit = lambda kind, tensor, place: self.events.append((kind, tensor))  # noqa: E731
+        emit = lambda kind, tensor, place, **data: self.events.append((kind, tensor))  # noqa: E731
         return OpCall([lift(a) for a in args], lifted, PLACE, layer, emit=emit, **more)
 
     def f(self, name: str, *args: Any, **kwargs: Any) -> Any:

@@ -67,3 +67,41 @@ def test_log_softmax_twice_changes_nothing() -> None:
     scores = torch.tensor([[2.0, -1.0, 0.5]])
     once = F.cross_entropy(scores, torch.tensor([1]))
     assert F.cross_entropy(scores.log_softmax(1), torch.tensor([1])).item() == pytest.approx(once.item())
+
+
+def test_a_logit_of_a_half() -> None:
+    """TLL601: a logit of 0.5 is a probability of 0.62; sigmoid of log-probabilities stays below 0.5."""
+    assert round(torch.sigmoid(torch.tensor(0.5)).item(), 2) == 0.62
+    assert torch.sigmoid(torch.tensor([[40.0, 0.0]]).log_softmax(1)).max() <= 0.5
+
+
+def test_distances_through_a_softmax_saturate() -> None:
+    """TLL201: confident and wrong, the gradient of MSE through a softmax is next to none."""
+    score = torch.tensor([[20.0, 0.0]], requires_grad=True)
+    target = torch.tensor([[0.0, 1.0]])
+    distance = torch.autograd.grad(F.mse_loss(score.softmax(1), target), score)[0]
+    entropy = torch.autograd.grad(F.cross_entropy(score, target), score)[0]
+    assert distance.abs().max() < 1e-6
+    assert entropy.abs().max() > 0.9
+
+
+def test_one_class_is_always_right() -> None:
+    """TLL202: the loss over a single class is zero, and so is its gradient."""
+    score = torch.tensor([[-3.0], [5.0]], requires_grad=True)
+    loss = F.cross_entropy(score, torch.tensor([0, 0]))
+    loss.backward()
+    assert loss.item() == 0
+    assert score.grad is not None
+    assert not score.grad.any()
+
+
+def test_several_labels_share_one_probability() -> None:
+    """TLL203: the best that cross-entropy can do with k labels of weight one is 1/k for each."""
+    score = torch.zeros(1, 4, requires_grad=True)
+    target = torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    optimizer = torch.optim.SGD([score], lr=1.0)
+    for _ in range(200):
+        optimizer.zero_grad()
+        F.cross_entropy(score, target).backward()
+        optimizer.step()
+    assert score.softmax(1)[0, :2].max().item() < 0.501

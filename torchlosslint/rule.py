@@ -57,6 +57,8 @@ class Event:
 
     kind, value and the `data` beside it:
         "log": the log of `value` was taken. "argmax": its argmax.
+        "match": `value`, indices of the largest scores, is compared for equality with `other`.
+        "threshold": `value`, scores or their sigmoid, is compared with a `limit` in (0, 1), or rounded.
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
             losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:

@@ -36,6 +36,9 @@ NUMBER = "number"
 DATA = "data"
 UNKNOWN = "unknown"
 
+# `how` of indices that are the places of the largest scores.
+CHOSEN = frozenset({"argmax", "max", "topk"})
+
 
 class Domain:
     """An immutable description of a tensor's numbers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow import losses, models, nn_modules, python_functions, training
+from torchlosslint.flow.domain import DATA, POSITIVE, Domain
 from torchlosslint.flow.ops import FUNCTIONS, LAYERS, METHODS, normalise
 from torchlosslint.flow.ops.call import Handler, OpCall
 from torchlosslint.flow.values import (
@@ -117,7 +118,7 @@ def run_handler(
             layer,
             layer is None or layer.attrs.get("training", TRUE) is TRUE,
             frame.no_grad,
-            lambda kind, tensor, at: m.sink.event(m, kind, tensor, at, frame),
+            lambda kind, tensor, at, **data: m.sink.event(m, kind, tensor, at, frame, **data),
         )
         return handler(op)
 
@@ -219,8 +220,6 @@ def call_object(
 ) -> Value:
     """Call an instance of a library class that is no layer, loss or known model."""
     if obj.qual == "model.part":
-        from torchlosslint.flow.domain import POSITIVE, Domain
-
         return Tensor(
             Domain(POSITIVE, "features", flags=frozenset({"pooled"})), "float32", None, True, role="model"
         )
@@ -259,6 +258,9 @@ def call_method(
             return ExtObj("torch.nn.Linear", (), {}, obj.place)
         if name in ("forward_features", "extract_features", "features"):
             return Unknown("features of a library model")
+    if name in ("fit_transform", "transform") and obj.qual == "sklearn.preprocessing.MultiLabelBinarizer":
+        rows = Domain(DATA, "multi_hot", flags=frozenset({"numpy"}))
+        return Tensor(rows, "int64", (None, None), False)
     if name == "__getitem__" and args:
         return nn_modules.item(m, obj, args[0], place)
     if name in ("append", "extend") and "items" in obj.attrs:

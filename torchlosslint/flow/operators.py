@@ -133,4 +133,7 @@ def constants(m: Machine, op: str, a: Any, b: Any) -> Value:
 
 
 def op_call(m: Machine, place: Place, frame: Frame) -> OpCall:
-    return OpCall([], {}, place, None, True, frame.no_grad, lambda k, t, p: m.sink.event(m, k, t, p, frame))
+    def emit(kind: str, tensor: Tensor, at: Place, **data: Value) -> None:
+        m.sink.event(m, kind, tensor, at, frame, **data)
+
+    return OpCall([], {}, place, None, True, frame.no_grad, emit)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from torchlosslint.flow import definitions, loops, training
-from torchlosslint.flow.domain import ANY
 from torchlosslint.flow.facts import disjoin, equals
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.operators import binary
+from torchlosslint.flow.ops import stored
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
@@ -372,16 +372,11 @@ def assign(m: Machine, target: ir.Expr, value: Value, frame: Frame) -> None:
         obj = m.eval(target.value, frame)
         index = m.eval(target.index, frame)
         if isinstance(obj, Tensor):
-            changed = obj.with_(dom=ANY, uid=None) if not _same_numbers(obj, value) else obj
-            m.assign(target.value, changed, frame)
+            m.assign(target.value, stored(obj, index, value), frame)
         else:
             set_item(m, obj, index, value, place, frame)
     elif isinstance(target, ir.Starred):
         assign(m, target.value, value, frame)
-
-
-def _same_numbers(obj: Tensor, value: Value) -> bool:
-    return isinstance(value, Tensor) and value.dom == obj.dom
 
 
 def assign_name(m: Machine, name: str, value: Value, frame: Frame) -> None:

@@ -184,6 +184,14 @@ class Tensor(Value):
         fields.update(changes)
         return Tensor(**fields)
 
+    @property
+    def origin(self) -> Step | None:
+        """The last step that said what the numbers are: the layer or activation behind them."""
+        step = self.trail
+        while step is not None and step.dom is None:
+            step = step.prev
+        return step
+
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, Tensor)

@@ -23,7 +23,7 @@ from torchlosslint.flow.ops import (
 )
 from torchlosslint.flow.ops.arithmetic import binary, unary
 from torchlosslint.flow.ops.casts import attribute
-from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row
+from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row, stored
 from torchlosslint.flow.ops.names import normalise
 from torchlosslint.flow.ops.support import FUNCTIONS, LAYERS, METHODS
 
@@ -42,6 +42,7 @@ __all__ = [
     "index",
     "normalise",
     "row",
+    "stored",
     "unary",
 ]
 

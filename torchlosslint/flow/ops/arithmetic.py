@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from torchlosslint.flow.domain import (
     BOUNDED,
+    CHOSEN,
     DATA,
     INDICES,
     LOGPROBS,
@@ -39,6 +40,7 @@ from torchlosslint.flow.ops.support import (
     cut_off,
     domain,
     flagged,
+    is_score,
     made,
     nothing,
     numbered,
@@ -87,7 +89,7 @@ def binary(op: str, left: Value, right: Value, call: OpCall) -> Value:
     if op == "@":
         return contract(call, left, right)
     if op in COMPARISONS:
-        return comparison(call, left, right)
+        return comparison(call, op, left, right)
     if op in ("&", "|", "^"):
         return made(
             call, left, nothing(op), others=(right,), dtype=promoted(left, right), shape=joint(left, right)
@@ -127,10 +129,25 @@ def joint(left: Value, right: Value) -> Shape | None:
     return broadcast(shape_of(left), shape_of(right))
 
 
-def comparison(call: OpCall, left: Value, right: Value) -> Value:
+def comparison(call: OpCall, op: str, left: Value, right: Value) -> Value:
     """A mask; no gradient goes through."""
+    if call.emit is not None:
+        tell(call, op, left, right)
     after = made(call, left, nothing("comparison"), others=(right,), dtype="bool", shape=joint(left, right))
     return cut_off(call, after, "comparison", "a comparison has no gradient")
+
+
+def tell(call: OpCall, op: str, left: Value, right: Value) -> None:
+    """The comparisons that say what a program takes its scores for."""
+    assert call.emit is not None
+    for side, other in ((left, right), (right, left)):
+        if not isinstance(side, Tensor):
+            continue
+        if op in ("==", "!="):
+            if side.dom.kind == INDICES and side.dom.how in CHOSEN:
+                call.emit("match", side, call.place, other=other)
+        elif is_score(side.dom) and (limit := numeric(other)) is not None and 0 < limit < 1:
+            call.emit("threshold", side, call.place, limit=other)
 
 
 def kept_reduction(op: str, left: Value, right: Value) -> tuple[int, int | None] | None:

@@ -34,7 +34,7 @@ class OpCall:
     args, kwargs: evaluated arguments; for a tensor method the tensor itself comes first.
     layer: for the call of an nn.Module, the module (an ExtObj); None otherwise.
     place: where the call stands. training: the mode of the layer. no_grad: inside torch.no_grad().
-    emit: reports an event (kind, tensor, place) to the rules.
+    emit: reports an event (kind, tensor, place, further values by name) to the rules.
     """
 
     __slots__ = ("args", "kwargs", "layer", "place", "training", "no_grad", "emit")
@@ -47,7 +47,7 @@ class OpCall:
         layer: Obj | None = None,
         training: bool = True,
         no_grad: bool = False,
-        emit: Callable[[str, Tensor, Place], None] | None = None,
+        emit: Callable[..., None] | None = None,
     ) -> None:
         self.args = list(args)
         self.kwargs = kwargs

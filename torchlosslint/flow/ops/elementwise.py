@@ -28,6 +28,7 @@ from torchlosslint.flow.ops.support import (
     domain,
     everywhere,
     flagged,
+    is_score,
     made,
     nothing,
     numbered,
@@ -153,6 +154,8 @@ def rounded(call: OpCall, how: str) -> Value:
     if not isinstance(x, Tensor):
         return unknown(how, x)
     kind = x.dom.kind
+    if how == "round" and call.emit is not None and is_score(x.dom):
+        call.emit("threshold", x, call.place)
     if kind in (PROBS, UNIT) and how != "sign":
         dom = Domain(UNIT, how)
     elif kind in (DATA, INDICES, ONEHOT):

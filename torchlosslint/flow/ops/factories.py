@@ -145,7 +145,7 @@ def arange(call: OpCall, numpy: bool = False) -> Value:
     if whole and all(n is not None for n in numbers) and numbers and 0 not in numbers[2:]:
         size = len(range(*[n for n in numbers if n is not None]))
     dtype = "int64" if whole and call.args else "float32" if fractional else None
-    return born(call, array(Domain(DATA), numpy), dtype, (size,))
+    return born(call, array(Domain(DATA, "arange"), numpy), dtype, (size,))
 
 
 def linspace(call: OpCall, numpy: bool = False) -> Value:
@@ -271,6 +271,8 @@ def from_list(call: OpCall, found: list[Value], dtype: str | None, name: str) ->
         dom = Domain(NUMBER, low=numbers[0])
     elif numbers and shape is not None and len(shape) > 1 and one_hot_rows(numbers, shape[-1]):
         dom = Domain(ONEHOT, "one_hot")
+    elif numbers and shape is not None and len(shape) == 2 and set(numbers) == {0, 1}:
+        dom = Domain(DATA, "multi_hot")
     return Tensor(dom, dtype=dtype, shape=shape, grad=False)
 
 

@@ -6,8 +6,20 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from torchlosslint.flow.domain import DATA, INDICES, LOGPROBS, POSITIVE, PROBS, SCORES, UNIT, Domain
-from torchlosslint.flow.ops.call import OpCall, const, integer, items
+from torchlosslint.flow.domain import (
+    ANY,
+    DATA,
+    INDICES,
+    LOGPROBS,
+    NUMBER,
+    ONEHOT,
+    POSITIVE,
+    PROBS,
+    SCORES,
+    UNIT,
+    Domain,
+)
+from torchlosslint.flow.ops.call import OpCall, const, integer, items, number
 from torchlosslint.flow.ops.joining import axis_lost, dropped, picked
 from torchlosslint.flow.ops.shapes import added_axis, axis_after_insert, from_left, rank, size_at, with_axis
 from torchlosslint.flow.ops.support import (
@@ -21,7 +33,7 @@ from torchlosslint.flow.ops.support import (
     uid_of,
     unknown,
 )
-from torchlosslint.flow.values import NONE, Const, ListV, Shape, Tensor, TupleV, Unknown, Value
+from torchlosslint.flow.values import NONE, Const, ExtObj, ListV, Shape, Tensor, TupleV, Unknown, Value
 
 
 class SliceV(Value):
@@ -82,6 +94,8 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
     found = [sequence_item(v) for v in found]
     if any(isinstance(const(v), str) for v in found):
         return unknown("subscript")
+    if tensor.dom.how == "eye":
+        tensor = tensor.with_(dom=tensor.dom.replace(how="one_hot"))
     masks = [v for v in found if isinstance(v, (Tensor, Unknown))]
     if masks:
         return advanced(tensor, found, call)
@@ -256,6 +270,32 @@ def single(tensor: Tensor, item: Tensor, uid: int) -> Tensor:
     return part(
         tensor, shape=shape, dom=dom.replace(dim=at - used + gives if gives is not None else None), uid=uid
     )
+
+
+def stored(tensor: Tensor, idx: Value, value: Value) -> Tensor:
+    """The tensor after `tensor[idx] = value`: one-hot where each row of zeros got its single one."""
+    dom = value.dom if isinstance(value, Tensor) else None
+    if dom is not None and dom == tensor.dom:
+        return tensor
+    blank = tensor.dom.how == "empty" or (tensor.dom.kind == NUMBER and tensor.dom.low == 0)
+    if blank and dom is not None and dom.kind == ONEHOT:
+        return tensor.with_(dom=dom, uid=None)
+    if (
+        blank
+        and number(value) == 1
+        and isinstance(idx, TupleV)
+        and len(idx.items) == 2
+        and rowwise(*idx.items)
+    ):
+        return tensor.with_(dom=Domain(ONEHOT, "one_hot", flags=tensor.dom.flags), uid=None)
+    return tensor.with_(dom=ANY, uid=None)
+
+
+def rowwise(rows: Value, columns: Value) -> bool:
+    """Whether the first index counts all rows, and the second says one column for each."""
+    counted = isinstance(rows, ExtObj) and rows.qual == "builtins.range" and len(rows.args) == 1
+    counted = counted or (isinstance(rows, Tensor) and rows.dom.how == "arange")
+    return counted and isinstance(columns, (Tensor, Unknown))
 
 
 def select(call: OpCall) -> Value:

@@ -147,8 +147,18 @@ def sum_domain(x: Tensor, named: bool, dims: list[int] | None, keep: bool | None
     if dom.kind == BOUNDED:
         return COSINE if "product" in dom.flags else RAW
     if dom.kind == ONEHOT:
+        if named and several_hot(x, dims):
+            return Domain(DATA, "multi_hot")
         return Domain(POSITIVE, "sum") if not named else nothing("sum")
     return nothing("sum")
+
+
+def several_hot(x: Tensor, dims: list[int] | None) -> bool:
+    """Whether a sum (or maximum) over these dimensions puts the one-hot rows of a sample together."""
+    known = rank(x.shape)
+    if dims is None or len(dims) != 1 or x.dom.how != "one_hot":
+        return False
+    return dims[0] == -2 if known is None else known >= 3 and dims[0] in (-2, known - 2)
 
 
 def total(call: OpCall, how: str) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from torchlosslint.flow.domain import ANY, PROBS, UNKNOWN, Domain
+from torchlosslint.flow.domain import ANY, LOGPROBS, LOGUNIT, PROBS, SCORES, UNIT, UNKNOWN, Domain
 from torchlosslint.flow.ops.call import Handler, OpCall, const, integer
 from torchlosslint.flow.values import (
     NO_ROOTS,
@@ -238,6 +238,13 @@ def cut_off(call: OpCall, tensor: Tensor, what: str, note: str = "", **changes: 
         return tensor.with_(**changes) if changes else tensor
     trail = call.step(tensor, note or f"{what} cuts the gradient")
     return tensor.with_(grad=False, cut=what, roots=NO_ROOTS, trail=trail, **changes)
+
+
+def is_score(dom: Domain) -> bool:
+    """Whether the numbers are the scores of a layer, or a sigmoid of scores or of a log."""
+    if dom.kind == SCORES:
+        return dom.how != "" and dom.how != "randn"
+    return dom.kind == UNIT and dom.base is not None and dom.base.kind in (SCORES, LOGPROBS, LOGUNIT)
 
 
 def is_float(dtype: str | None) -> bool:

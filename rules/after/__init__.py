@@ -1,0 +1,1 @@
+"""TLL6: after the loss."""

@@ -1,0 +1,1 @@
+"""TLL2: loss against task."""
