@@ -62,7 +62,8 @@ class Event:
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
             losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:
-            whether backward was called on exactly this value before, and frees its graph.
+            whether backward was called on exactly this value before, and frees its graph. batches:
+            whether the innermost loop is over the batches of a DataLoader.
         "index": `value[index]` of a loss that is one number.
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
