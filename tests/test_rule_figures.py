@@ -89,7 +89,7 @@ def test_one_class_is_always_right() -> None:
     """TLL202: the loss over a single class is zero, and so is its gradient."""
     score = torch.tensor([[-3.0], [5.0]], requires_grad=True)
     loss = F.cross_entropy(score, torch.tensor([0, 0]))
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert loss.item() == 0
     assert score.grad is not None
     assert not score.grad.any()
@@ -102,6 +102,6 @@ def test_several_labels_share_one_probability() -> None:
     optimizer = torch.optim.SGD([score], lr=1.0)
     for _ in range(200):
         optimizer.zero_grad()
-        F.cross_entropy(score, target).backward()
+        F.cross_entropy(score, target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert score.softmax(1)[0, :2].max().item() < 0.501
