@@ -12,6 +12,7 @@ from test_contracts_tools import call, keyword_only, names, outcome, parameters,
 
 from torchlosslint import contracts
 from torchlosslint.contracts import base as b
+from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.contracts.base import LossContract
 
 torch = pytest.importorskip("torch")
@@ -345,3 +346,14 @@ def test_claims_that_do_not_apply_are_not_made() -> None:
     ctc = contracts.by_key("ctc")
     assert ctc is not None
     assert (ctc.bool_target, ctc.double_target) == ("", "")
+
+
+@pytest.mark.parametrize("qual", ACTIVATIONS)
+def test_activation_layers_take_what_the_contract_says(qual: str) -> None:
+    made = getattr(torch.nn, qual.rsplit(".", 1)[-1])
+    signature = inspect.signature(made)
+    named = [p.name for p in signature.parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert tuple(named) == ACTIVATIONS[qual]
+    if not named:
+        with pytest.raises(TypeError):
+            made(torch.zeros(2, 2))

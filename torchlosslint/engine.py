@@ -36,7 +36,7 @@ def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
     """
     rules = load_rules()
     chosen = selection(settings, rules)
-    run = _Run(settings, [r for r in rules if r.code in chosen])
+    run = _Run(settings, [r for r in rules if r.code in chosen], chosen.explicit)
     found = discover(paths)
     run.report.skipped.extend(found.skipped)
     run.named = found.named
@@ -59,9 +59,10 @@ def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
 class _Run:
     """The state of one run over all roots."""
 
-    def __init__(self, settings: Settings, rules: list[Rule]) -> None:
+    def __init__(self, settings: Settings, rules: list[Rule], explicit: frozenset[str]) -> None:
         self.settings = settings
         self.rules = rules
+        self.explicit = explicit
         self.by_code = {r.code: r for r in rules}
         self.report = Report()
         self.named: set[str] = set()
@@ -159,7 +160,7 @@ class _Run:
         raws = [
             (raw, confidence)
             for raw in judge.found.values()
-            if self.settings.shows(confidence := judge.confidence(raw))
+            if self.settings.shows(confidence := judge.confidence(raw)) and not self.quiet(raw)
         ]
         calls = self.report.loss_calls
         calls.judged += len(judge.judged)
@@ -199,6 +200,15 @@ class _Run:
                     tuple(steps),
                 )
             )
+
+    def quiet(self, raw: Raw) -> bool:
+        """Whether a note is only counted: the rule says so, and nobody selected it by name."""
+        what = raw.rule.quiet_notes
+        if not what or raw.severity != "note" or raw.rule.code in self.explicit:
+            return False
+        key = (raw.rule.code, what)
+        self.report.quiet[key] = self.report.quiet.get(key, 0) + 1
+        return True
 
     def locations(self, places: Iterable[Place], shown: dict[str, str]) -> dict[Place, Location]:
         """Positions of nodes: files with findings are parsed once more."""

@@ -91,3 +91,4 @@ class Report:
     files_parsed: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     loss_calls: LossCalls = field(default_factory=LossCalls)
+    quiet: dict[tuple[str, str], int] = field(default_factory=dict)  # (code, what): notes that are not shown

@@ -62,9 +62,10 @@ class Event:
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
             losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:
-            whether backward was called on exactly this value before, and frees its graph. batches:
-            whether the innermost loop is over the batches of a DataLoader.
+            whether backward was called on exactly this value before, and frees its graph.
         "index": `value[index]` of a loss that is one number.
+        "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
+            that was called. "loss_function": `value` (External) was called, `data` by parameter name.
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
     value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which
@@ -127,6 +128,7 @@ class Rule:
     name: ClassVar[str]
     severity: ClassVar[Severity] = "error"
     default: ClassVar[bool] = True  # False: only when selected by name
+    quiet_notes: ClassVar[str] = ""  # notes are only counted, in these words, unless selected by name
     watches: ClassVar[frozenset[str]] = frozenset()  # kinds of events that check_program wants
 
     def check_loss(self, use: LossUse) -> Iterable[Problem]:

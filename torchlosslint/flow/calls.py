@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import libraries, losses, models, nn_modules, python_methods, training
+from torchlosslint.flow import (
+    constructions,
+    libraries,
+    losses,
+    models,
+    nn_modules,
+    python_methods,
+    training,
+)
 from torchlosslint.flow.attributes import find_in_class
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
@@ -311,12 +319,12 @@ def _super_call(
 ) -> Value:
     if isinstance(obj, ClassV):  # Base.__init__(self, ...)
         if name == "__init__" and args and isinstance(args[0], Instance):
-            _library_init(m, args[0], args[1:], kwargs)
+            _library_init(m, args[0], args[1:], kwargs, place, frame)
         return NONE
     if not isinstance(obj, Instance):
         return m.unknown("super() of an unknown object")
     if name == "__init__":
-        _library_init(m, obj, args, kwargs)
+        _library_init(m, obj, args, kwargs, place, frame)
         return NONE
     if name in ("forward", "__call__"):
         return _as_library_object(m, obj, args, kwargs, place, frame)
@@ -327,10 +335,15 @@ def _super_call(
     return result if result is not None else m.unknown(f"a method of a library class: {name}")
 
 
-def _library_init(m: Machine, obj: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
+def _library_init(
+    m: Machine, obj: Instance, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
+) -> None:
     for base in obj.cls.mro:
         if isinstance(base, External):
             nn_modules.init_library_base(m, obj, base.qual, args, kwargs)
+            inner = obj.attrs.get("__ext__")
+            if isinstance(inner, ExtObj):
+                constructions.made(m, inner, place, frame)
             return
 
 

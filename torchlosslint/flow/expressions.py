@@ -71,6 +71,7 @@ def _call(m: Machine, e: ir.Call, frame: Frame) -> Value:
             kwargs[arg.name] = value
         else:
             args.append(value)
+    m.calling = e.func
     return m.call(callee, args, kwargs, Place(frame.module.path, e.o), frame)
 
 

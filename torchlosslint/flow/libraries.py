@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import losses, models, nn_modules, python_functions, training
+from torchlosslint.flow import constructions, losses, models, nn_modules, python_functions, training
 from torchlosslint.flow.domain import DATA, POSITIVE, Domain
 from torchlosslint.flow.ops import FUNCTIONS, LAYERS, METHODS, normalise
 from torchlosslint.flow.ops.call import Handler, OpCall
@@ -166,6 +166,7 @@ def call(
             nn_modules.fill(m, obj, args, kwargs)
         elif qual == "torch.nn.ModuleDict":
             return _module_dict(m, args, place)
+        constructions.made(m, obj, place, frame)
         return obj
     if qual in training.BACKWARD and args:
         training.backward(m, args[0], args[1:], {}, place, frame)

@@ -7,6 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_function, by_module
+from torchlosslint.flow import constructions
 from torchlosslint.flow.domain import ANY, POSITIVE, Domain
 from torchlosslint.flow.values import (
     NO_ROOTS,
@@ -86,6 +87,7 @@ def reach_function(
 ) -> Value:
     """A loss function is called."""
     given = bind(args, kwargs, contract.params_of(qual))
+    constructions.called(m, contract, qual, args, given, place, frame)
     input_arg = contract.function_input_arg or contract.input_arg
     target_arg = contract.function_target_arg or contract.target_arg
     reached = _loss(m, contract, given, input_arg, target_arg, dict(given))

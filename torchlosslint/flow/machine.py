@@ -66,11 +66,11 @@ class Machine:
         self.classes: list[ClassV] = []
         self.functions: list[Any] = []
         self.frame: Frame | None = None
+        self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far
         self.entry = 0  # entry points begun
         self.uncalled = False  # whether this one is a function that nothing calls
-        self.loops: list[bool] = []  # the loops that are running: whether over the batches of a DataLoader
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
@@ -85,7 +85,6 @@ class Machine:
         self.steps = 0
         self.entry += 1
         self.propagated.clear()
-        self.loops.clear()
         self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD

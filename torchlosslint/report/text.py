@@ -99,6 +99,8 @@ class _Printer:
         ]
         if report.skipped:
             parts.append(f"{len(report.skipped)} skipped")
+        for (code, what), number in sorted(report.quiet.items()):
+            yield f"{what}: {number} (--select {code} lists them)"
         hidden = not self.options.verbose and (calls.unknown or report.skipped)
         yield "; ".join(parts) + (" (--verbose lists them)" if hidden else "")
 

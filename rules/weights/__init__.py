@@ -1,0 +1,1 @@
+"""TLL4: imbalance and weights."""
