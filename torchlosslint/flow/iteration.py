@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlosslint.flow.datasets import LOADERS, batch
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import row
@@ -84,6 +85,8 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
             return got
     if isinstance(value, ExtObj) and value.qual in _WRAPPED_LOADERS and value.args:
         return elements(m, value.args[0], place)
+    if isinstance(value, ExtObj) and value.qual in LOADERS:
+        return Elements([StarV((batch(m, value, place),))], ("len", value.serial))
     key: object = (
         value.serial if isinstance(value, Obj) else value.key if isinstance(value, Unknown) else id(value)
     )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import constructions, losses, models, nn_modules, python_functions, training
+from torchlosslint.flow import (
+    constructions,
+    datasets,
+    losses,
+    models,
+    nn_modules,
+    python_functions,
+    tables,
+    training,
+)
 from torchlosslint.flow.domain import DATA, POSITIVE, Domain
 from torchlosslint.flow.ops import FUNCTIONS, LAYERS, METHODS, normalise
 from torchlosslint.flow.ops.call import Handler, OpCall
@@ -141,6 +150,12 @@ def call(
         return args[0] if args else next(iter(kwargs.values()), NONE)
     if qual in ALL_ARGUMENTS:
         return TupleV(tuple(args)) if len(args) > 1 else args[0] if args else NONE
+    if qual in ("torch.utils.data.random_split", "torch.utils.data.dataset.random_split") and args:
+        return datasets.random_split(m, args, kwargs, place)
+    if qual.startswith(("pandas.", "sklearn.", "numpy.")):
+        table = tables.call(m, qual, args, kwargs, place)
+        if table is not None:
+            return table
     known = python_functions.KNOWN_CALLS.get(qual)
     if known is not None:
         return known(m, args, kwargs, place, frame)
@@ -248,6 +263,11 @@ def call_method(
             if isinstance(key, str) and key.startswith("default:"):
                 m.write(options.attrs, key[8:], value)
         return options if name == "parse_args" else TupleV((options, m.unknown("further arguments")))
+    table = tables.method(obj, name, args, kwargs, place)
+    if table is not None:
+        return table
+    if name in ("next", "__next__") and obj.qual in datasets.LOADERS:
+        return datasets.batch(m, obj, place)
     if name == "prepare" and args:  # accelerate's Accelerator, Fabric's setup
         return TupleV(tuple(args)) if len(args) > 1 else args[0]
     if name == "setup" and args and "abric" in obj.qual:

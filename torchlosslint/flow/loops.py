@@ -9,6 +9,7 @@ from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
+    COUNTER,
     Bound,
     Const,
     ExtObj,
@@ -242,12 +243,12 @@ def _range(m: Machine, obj: ExtObj) -> Elements:
         try:
             span = range(*numbers)
         except (TypeError, ValueError):
-            return Elements([StarV((m.unknown("a loop counter"),))])
+            return Elements([StarV((m.unknown(COUNTER),))])
         if len(span) <= MAX_UNROLL:
             return Elements([Const(i) for i in span])
-        return Elements([StarV((m.unknown("a loop counter"),)), Const(span[-1])])
+        return Elements([StarV((m.unknown(COUNTER),)), Const(span[-1])])
     stop = args[0] if len(args) == 1 else args[1] if len(args) > 1 else None
-    any_index = m.unknown("a loop counter")
+    any_index = m.unknown(COUNTER)
     if isinstance(stop, Unknown):
         stop = SymInt(stop.key, 0)
     if isinstance(stop, SymInt) and len(args) < 3:
@@ -261,9 +262,9 @@ def _enumerated(m: Machine, inner: Elements, start: int) -> Elements:
     out: list[Value] = []
     for item in inner.items:
         if isinstance(item, StarV):
-            out.append(StarV(tuple(TupleV((m.unknown("a loop counter"), v)) for v in item.items)))
+            out.append(StarV(tuple(TupleV((m.unknown(COUNTER), v)) for v in item.items)))
         else:
-            out.append(TupleV((m.unknown("a loop counter"), item)))
+            out.append(TupleV((m.unknown(COUNTER), item)))
     last = inner.items[-1] if inner.items else None
     if inner.length_key is not None and isinstance(last, StarV):
         # The last element again, with the index that it has.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import models
+from torchlosslint.flow import models, tables
+from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import RAW
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
@@ -131,6 +132,10 @@ def attribute(m: Machine, obj: ExtObj, name: str, place: Place) -> Value:
         return m.read(written)
     if name == "training":
         return TRUE
+    if obj.qual.startswith("pandas."):
+        return tables.attribute(obj, name, place) or Bound(name, obj)
+    if name == "dataset" and obj.qual in LOADERS:
+        return obj.args[0] if obj.args else obj.kwargs.get("dataset") or m.unknown("a data set")
     if name == "module" and obj.qual in WRAPPERS and (inner := wrapped(obj)) is not None:
         return inner
     if name.isdigit() or ("items" in obj.attrs and name not in MODULE_METHODS):
@@ -196,6 +201,9 @@ def assign_attribute(m: Machine, obj: Obj, name: str, value: Value) -> None:
 
 def item(m: Machine, obj: ExtObj, index: Value, place: Place) -> Value:
     """`library_object[index]`."""
+    if obj.qual.startswith(("pandas.", "sklearn.")):
+        table = tables.item(obj, index, place)
+        return m.read(table) if table is not None else m.unknown("an item of a table")
     if models.is_model(obj) and isinstance(index, (Const, Unknown)):
         return models.item(m, obj, index, place)
     if isinstance(index, Const) and isinstance(index.value, (int, str)):

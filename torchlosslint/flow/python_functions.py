@@ -11,6 +11,7 @@ from torchlosslint.flow.iteration import content, elements, flat, length
 from torchlosslint.flow.memo import copied
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.ops.support import uid_of
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     FALSE,
@@ -31,6 +32,7 @@ from torchlosslint.flow.values import (
     Place,
     StarV,
     Super,
+    SymInt,
     Tensor,
     TupleV,
     Unknown,
@@ -249,8 +251,9 @@ def _extreme(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame)
 
 def _number(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
     value = args[0] if args else Const(0)
-    if isinstance(value, Tensor):
-        return m.unknown("a number out of a tensor")
+    if isinstance(value, Tensor) or (isinstance(value, Unknown) and not value.config):
+        # A whole number; which one is not known.
+        return SymInt(("int", uid_of(value)), 0) if len(args) == 1 else m.unknown("a number")
     if isinstance(value, Const):
         try:
             return (

@@ -81,6 +81,9 @@ class Unknown(Value):
         return f"?{self.reason}"
 
 
+COUNTER = "a loop counter"  # the reason of an unknown that is a whole number
+
+
 class Const(Value):
     """A known Python constant: None, bool, int, float or str."""
 

@@ -50,8 +50,8 @@ def cast_to(call: OpCall, dtype: str) -> Value:
     )
 
 
-def to(call: OpCall) -> Value:
-    """x.to(device | dtype | other), x.type(dtype), x.astype(dtype)."""
+def to(call: OpCall, always: bool = False) -> Value:
+    """x.to(device | dtype | other); x.type(dtype), x.astype(dtype) and x.type_as(other) always cast."""
     x = operand(call)
     if not isinstance(x, Tensor):
         return x if isinstance(x, Unknown) else unknown("to", x)
@@ -60,6 +60,8 @@ def to(call: OpCall) -> Value:
             return cast(call, x, value.dtype)
         if (dtype := named_type(value)) is not None:
             return cast(call, x, dtype)
+    if always or "dtype" in call.kwargs or "other" in call.kwargs:
+        return x.with_(dtype=None)  # some dtype, which is not known
     return x
 
 
@@ -77,7 +79,7 @@ def named_type(value: Value) -> str | None:
 
 def type_(call: OpCall) -> Value:
     """x.type() is a string; x.type(dtype) a cast."""
-    return to(call) if len(call.args) > 1 or call.kwargs else unknown("type")
+    return to(call, always=True) if len(call.args) > 1 or call.kwargs else unknown("type")
 
 
 def same(call: OpCall) -> Value:
@@ -229,7 +231,8 @@ def enter() -> None:
         ("bool", "bool"),
     ):
         register(partial(cast_to, dtype=dtype), "", name)
-    register(to, "", "to astype type_as")
+    register(to, "", "to")
+    register(partial(to, always=True), "", "astype type_as")
     register(type_, "", "type")
     register(same, "", "cuda cpu xpu mps npu cuda_ to_dense coalesce")
     register(detach, "torch.Tensor.detach", "detach detach_")

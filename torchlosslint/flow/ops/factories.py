@@ -155,10 +155,11 @@ def linspace(call: OpCall, numpy: bool = False) -> Value:
     )
 
 
-def eye(call: OpCall) -> Value:
+def eye(call: OpCall, numpy: bool = False) -> Value:
     """eye(n): one-hot rows."""
     n, m = integer(call.arg(0, "n")), call.arg(1, "m")
-    return born(call, Domain(ONEHOT, "eye"), "float32", (n, n if m is None else integer(m)))
+    shape = (n, n if m is None else integer(m))
+    return born(call, array(Domain(ONEHOT, "eye"), numpy), "float64" if numpy else "float32", shape)
 
 
 def like(call: OpCall, dom: Domain, role: str = "") -> Value:
@@ -382,7 +383,8 @@ def enter() -> None:
     register(partial(arange, numpy=True), "numpy.arange")
     register(linspace, "linspace logspace")
     register(partial(linspace, numpy=True), "numpy.linspace")
-    register(eye, "eye numpy.eye numpy.identity")
+    register(eye, "eye")
+    register(partial(eye, numpy=True), "numpy.eye numpy.identity")
     register(partial(refilled, dom=None), "", "fill_")
     register(partial(refilled, dom=Domain(NUMBER, low=0.0)), "", "zero_")
     register(partial(refilled, dom=noise, role="noise"), "", "normal_")

@@ -33,7 +33,20 @@ from torchlosslint.flow.ops.support import (
     uid_of,
     unknown,
 )
-from torchlosslint.flow.values import NONE, Const, ExtObj, ListV, Shape, Tensor, TupleV, Unknown, Value
+from torchlosslint.flow.values import (
+    COUNTER,
+    NONE,
+    Const,
+    External,
+    ExtObj,
+    ListV,
+    Shape,
+    SymInt,
+    Tensor,
+    TupleV,
+    Unknown,
+    Value,
+)
 
 
 class SliceV(Value):
@@ -96,6 +109,9 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
         return unknown("subscript")
     if tensor.dom.how == "eye":
         tensor = tensor.with_(dom=tensor.dom.replace(how="one_hot"))
+    if tensor.shape is None and len(found) == 2 and "table" in tensor.dom.flags:
+        # What a text file gave has one or two dimensions: two subscripts say which.
+        tensor = tensor.with_(shape=(None, None))
     masks = [v for v in found if isinstance(v, (Tensor, Unknown))]
     if masks:
         return advanced(tensor, found, call)
@@ -108,7 +124,11 @@ def row(tensor: Tensor) -> Tensor:
 
 
 def sequence_item(value: Value) -> Value:
-    """A list of numbers as an index is a tensor of them."""
+    """A list of numbers as an index is a tensor of them; np.newaxis is None; counters are whole numbers."""
+    if isinstance(value, External):
+        return NONE if value.qual == "numpy.newaxis" else Unknown("a subscript")
+    if isinstance(value, Unknown) and value.reason == COUNTER:
+        return SymInt(("counter", value.key))
     if isinstance(value, (ListV, TupleV)):
         numbers = items(value)
         size = len(numbers) if numbers is not None else None
@@ -221,7 +241,7 @@ def advanced(tensor: Tensor, found: list[Value], call: OpCall) -> Value:
     used = [consumed(v) for v in found]
     if not distribution or any(u is None for u in used):
         dom = touched(dom, [None]) if distribution else dom
-        return part(tensor, shape=None, dom=dom, uid=uid)
+        return part(tensor, shape=picked_shape(tensor.shape, found), dom=dom, uid=uid)
     position = 0
     lost: list[int] = []
     for item, n in zip(found, used, strict=True):
@@ -235,6 +255,28 @@ def advanced(tensor: Tensor, found: list[Value], call: OpCall) -> Value:
         return part(tensor, shape=None, dom=picked(dom), uid=uid)
     after = dim if all(i > dim for i in lost) else -1 if known is not None and dim == known - 1 else None
     return part(tensor, shape=None, dom=dom.replace(dim=after), uid=uid)
+
+
+def picked_shape(shape: Shape | None, found: list[Value]) -> Shape | None:
+    """The shape of `x[:, index]` (one tensor of indices among slices) and of `x[index1, index2]`."""
+    if shape is None or rank(shape) is None or len(found) > len(shape):
+        return None
+    chosen = [v for v in found if isinstance(v, Tensor)]
+    if any(v.dtype in ("bool", "uint8", None) or rank(v.shape) != 1 for v in chosen):
+        return None
+    others = [v for v in found if not isinstance(v, Tensor)]
+    if not others:
+        sizes = {v.shape[0] if v.shape else None for v in chosen}
+        return (sizes.pop() if len(sizes) == 1 else None, *shape[len(found) :])
+    if len(chosen) != 1 or not all(isinstance(v, SliceV) for v in others):
+        return None
+    new = list(shape)
+    for i, item in enumerate(found):
+        if isinstance(item, Tensor):
+            new[i] = item.shape[0] if item.shape else None
+        elif isinstance(item, SliceV) and not item.whole:
+            new[i] = sliced_size(shape[i], item)
+    return tuple(new)
 
 
 def touched(dom: Domain, axes: list[int | None]) -> Domain:

@@ -79,6 +79,8 @@ def joined(doms: list[Domain]) -> Domain:
 
 def axis_lost(dom: Domain, dim: int | None, known: int | None) -> Domain:
     """Distributions of which some numbers are gone, or more are added, along `dim`."""
+    if dom.kind == ONEHOT and same_axis(-1, dim, known) is not False:
+        return Domain(DATA)  # some columns of one-hot rows
     if dom.kind not in (PROBS, LOGPROBS) or same_axis(dom.dim, dim, known) is False:
         return dom
     if same_axis(dom.dim, dim, known) is None:

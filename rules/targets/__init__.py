@@ -1,0 +1,1 @@
+"""Targets: their form, dtype, shape, range and place."""

@@ -1,0 +1,166 @@
+"""Tables and arrays of pandas, scikit-learn and numpy: how many dimensions they have, and their dtype.
+
+Only what these libraries document for every input; columns' dtypes are not known, and rows are the
+symbolic size ROWS, which is taken to be more than one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torchlosslint.flow.domain import DATA, FROM_DATA, INDICES, Domain
+from torchlosslint.flow.ops.casts import named_type
+from torchlosslint.flow.ops.indexing import SliceV
+from torchlosslint.flow.ops.shapes import rank
+from torchlosslint.flow.ops.support import flagged
+from torchlosslint.flow.values import (
+    NONE,
+    TRUE,
+    Const,
+    ExtObj,
+    ListV,
+    Place,
+    Tensor,
+    TupleV,
+    Unknown,
+    Value,
+    fresh_uid,
+)
+
+if TYPE_CHECKING:
+    from torchlosslint.flow.machine import Machine
+
+ROWS = "rows"
+FRAME, SERIES, BY_PLACE, BY_NAME = "pandas.DataFrame", "pandas.Series", "pandas.iloc", "pandas.loc"
+BUNCH = "sklearn.utils.Bunch"
+READERS = frozenset(f"pandas.read_{n}" for n in ("csv", "table", "excel", "parquet", "feather", "pickle"))
+TEXT_READERS = frozenset({"numpy.loadtxt", "numpy.genfromtxt"})
+# Sets of scikit-learn with class labels, and those with one real target.
+_CLASSES = frozenset("load_iris load_digits load_wine load_breast_cancer".split())
+_REAL = frozenset("load_boston load_diabetes fetch_california_housing".split())
+_MADE = frozenset("make_classification make_moons make_circles make_blobs make_gaussian_quantiles".split())
+_SAME_FRAME = frozenset(
+    "drop dropna fillna sample reset_index head tail copy sort_values replace round astype map apply "
+    "drop_duplicates sort_index set_index interpolate clip abs".split()
+)
+_SCALERS = frozenset(
+    "StandardScaler MinMaxScaler RobustScaler MaxAbsScaler Normalizer QuantileTransformer".split()
+)
+
+
+def array(dtype: str | None, *shape: Any, labels: bool = False) -> Tensor:
+    """A numpy array out of data."""
+    dom = Domain(INDICES, "labels") if labels else Domain(DATA)
+    return Tensor(flagged(dom, "numpy"), dtype, shape, False, role="data")
+
+
+def call(m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], place: Place) -> Value | None:
+    """A function that gives a table or an array; None for any other."""
+    if qual in READERS:
+        return ExtObj(FRAME, (), {}, place)
+    if qual in TEXT_READERS:
+        dtype = named_type(kwargs["dtype"]) if "dtype" in kwargs else "float64"
+        return Tensor(flagged(FROM_DATA, "numpy", "table"), dtype, None, False, role="data")
+    if not qual.startswith("sklearn."):
+        return None
+    name = qual.rsplit(".", 1)[-1]
+    if name == "train_test_split":
+        return TupleV(tuple(half for a in args for half in (_some_rows(a, place), _some_rows(a, place))))
+    if name in _CLASSES or name in _REAL:
+        pair = (
+            array("float64", ROWS, None),
+            array("int64" if name in _CLASSES else "float64", ROWS, labels=name in _CLASSES),
+        )
+        if "as_frame" in kwargs:
+            return None
+        if kwargs.get("return_X_y") == TRUE:
+            return TupleV(pair)
+        bunch = ExtObj(BUNCH, (), {}, place)
+        m.write(bunch.attrs, "data", pair[0])
+        m.write(bunch.attrs, "target", pair[1])
+        return bunch
+    if name in _MADE and "return_centers" not in kwargs:
+        return TupleV((array("float64", ROWS, None), array("int64", ROWS, labels=True)))
+    if name == "make_regression" and not {"n_targets", "coef"} & kwargs.keys() and len(args) < 4:
+        return TupleV((array("float64", ROWS, None), array("float64", ROWS)))
+    return None
+
+
+def _some_rows(value: Value, place: Place) -> Value:
+    """Part of the rows of an array or a table."""
+    if isinstance(value, Tensor):
+        shape = (ROWS, *value.shape[1:]) if rank(value.shape) and value.shape is not None else None
+        return value.with_(shape=shape, uid=fresh_uid(), of=None)
+    if isinstance(value, ExtObj) and value.qual in (FRAME, SERIES):
+        return ExtObj(value.qual, (), {}, place)
+    return Unknown("a part of unknown data")
+
+
+def attribute(obj: ExtObj, name: str, place: Place) -> Value | None:
+    """An attribute of a table that is no method."""
+    if obj.qual in (FRAME, SERIES):
+        if name == "values":
+            return _as_array(obj)
+        if name in ("iloc", "loc"):
+            return ExtObj(BY_PLACE if name == "iloc" else BY_NAME, (obj,), {}, place)
+        if name not in _SAME_FRAME and name not in ("to_numpy", "tolist", "columns", "index"):
+            return Unknown(f"pandas: {name}")
+    return None
+
+
+def _as_array(obj: ExtObj) -> Tensor:
+    return array(None, ROWS, None) if obj.qual == FRAME else array(None, ROWS)
+
+
+def item(obj: ExtObj, index: Value, place: Place) -> Value | None:
+    """`table[index]`, `table.iloc[rows, columns]`, `bunch["data"]`."""
+    if obj.qual == BUNCH and isinstance(index, Const):
+        return obj.attrs.get(index.value)
+    if obj.qual == FRAME:
+        written = obj.attrs.get(("item", index.value)) if isinstance(index, Const) else None
+        if written is not None:
+            return written if not isinstance(written, ExtObj) else ExtObj(SERIES, (), {}, place)
+        return _taken(FRAME, None, index, place)
+    if obj.qual in (BY_PLACE, BY_NAME) and obj.args and isinstance(obj.args[0], ExtObj):
+        of = obj.args[0].qual
+        if isinstance(index, TupleV) and len(index.items) == 2 and of == FRAME:
+            rows, columns = index.items
+            if isinstance(rows, (SliceV, ListV)):
+                return _taken(FRAME, rows, columns, place)
+            return None
+        return ExtObj(of, (), {}, place) if isinstance(index, (SliceV, ListV)) else None
+    return None
+
+
+def _taken(of: str, rows: Value | None, columns: Value, place: Place) -> Value | None:
+    if isinstance(columns, Const) and isinstance(columns.value, (str, int)):
+        return ExtObj(SERIES, (), {}, place)
+    return ExtObj(of, (), {}, place) if isinstance(columns, (SliceV, ListV)) else None
+
+
+def method(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value], place: Place) -> Value | None:
+    """A method of a table, of a scaler or of an encoder."""
+    if obj.qual in (FRAME, SERIES):
+        if name == "to_numpy":
+            return _as_array(obj)
+        if name in _SAME_FRAME:
+            return NONE if kwargs.get("inplace") == TRUE else ExtObj(obj.qual, (), {}, place)
+        return None
+    if name in ("fit_transform", "transform") and obj.qual.startswith("sklearn.preprocessing."):
+        kind = obj.qual.rsplit(".", 1)[-1]
+        if kind in _SCALERS:
+            width = None
+            if (
+                args
+                and isinstance(args[0], Tensor)
+                and rank(args[0].shape) == 2
+                and args[0].shape is not None
+            ):
+                width = args[0].shape[1]
+            return array("float64", ROWS, width)
+        if kind == "LabelEncoder":
+            return array("int64", ROWS, labels=True)
+    return None
+
+
+__all__ = ["BUNCH", "FRAME", "SERIES", "attribute", "call", "item", "method"]
