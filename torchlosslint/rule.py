@@ -62,7 +62,8 @@ class Event:
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
             losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:
-            whether backward was called on exactly this value before, and frees its graph.
+            whether backward was called on exactly this value before, and frees its graph. batches:
+            whether the innermost loop is over the batches of a DataLoader.
         "index": `value[index]` of a loss that is one number.
         "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
             that was called. "loss_function": `value` (External) was called, `data` by parameter name.

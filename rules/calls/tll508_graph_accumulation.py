@@ -70,6 +70,7 @@ class GraphAccumulation(Rule):
                 and losses
                 and not losses & propagated
                 and own not in out_of_sight
+                and event.data.get("batches") == _YES  # not over the heads of one forward pass
                 and not event.uncalled
             ):
                 problem = _problem(

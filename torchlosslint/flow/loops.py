@@ -8,6 +8,7 @@ from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
+from torchlosslint.flow.training import over_batches
 from torchlosslint.flow.values import (
     COUNTER,
     Bound,
@@ -37,11 +38,14 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     if isinstance(iterable, ExtObj) and iterable.qual == "builtins.range" and nested and len(seen.items) > 3:
         known = False
     exits, frame.loop_exits = frame.loop_exits, []
+    m.loops.append(over_batches(iterable))
     if known:
         status = _unrolled(m, s, seen.items, frame)
     else:
         status = _widened(m, s, seen, frame)
     frame.loop_exits = exits
+    if m.loops:
+        m.loops.pop()
     if status == NORMAL and s.orelse:
         return m.exec(s.orelse, frame)
     return status

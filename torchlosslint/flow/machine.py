@@ -71,6 +71,7 @@ class Machine:
         self.reports = 0  # losses and events reached so far
         self.entry = 0  # entry points begun
         self.uncalled = False  # whether this one is a function that nothing calls
+        self.loops: list[bool] = []  # the loops that are running: whether over the batches of a DataLoader
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
@@ -85,6 +86,7 @@ class Machine:
         self.steps = 0
         self.entry += 1
         self.propagated.clear()
+        self.loops.clear()
         self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD

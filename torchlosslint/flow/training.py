@@ -139,6 +139,10 @@ def _identities(value: Value) -> set[object]:
 
 def _propagated(m: Machine, value: Value) -> bool:
     """Whether backward was called on exactly this value, in this entry."""
+    if isinstance(value, Tensor) and value.grad is False:
+        return False
+    if isinstance(value, Choice):
+        return any(_propagated(m, v) for _, v in value.alts)
     return bool(m.propagated) and not m.propagated.isdisjoint(_identities(value))
 
 
@@ -149,10 +153,25 @@ def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place
         return total
     root = ("sum", place)
     if root in roots_of(old) or _unknown_sum(old, root):
-        m.sink.event(m, "accumulate", added, place, frame, propagated=TRUE if propagated else FALSE)
+        _tell(m, added, propagated, place, frame)
     if isinstance(total, Unknown):
         return Unknown(total.reason, (*root, fresh_uid()))
     return marked(total, root)
+
+
+def _tell(m: Machine, added: Value, propagated: bool, place: Place, frame: Frame) -> None:
+    batches = bool(m.loops) and m.loops[-1]
+    data = {"propagated": TRUE if propagated else FALSE, "batches": TRUE if batches else FALSE}
+    m.sink.event(m, "accumulate", added, place, frame, **data)
+
+
+def over_batches(iterable: Value) -> bool:
+    """Whether a loop over this is one over the batches of a DataLoader."""
+    if isinstance(iterable, Choice):
+        return any(over_batches(v) for _, v in iterable.alts)
+    if not isinstance(iterable, ExtObj):
+        return False
+    return iterable.qual.endswith("DataLoader") or any(over_batches(a) for a in iterable.args)
 
 
 def _unknown_sum(old: Value, root: tuple[str, object]) -> bool:
@@ -171,7 +190,7 @@ def kept(m: Machine, held: Value, added: Value, place: Place, frame: Frame) -> V
     if root in roots_of(held) or (
         isinstance(held, TupleV) and any(_unknown_sum(v, root) for v in _flat(held))
     ):
-        m.sink.event(m, "accumulate", added, place, frame, propagated=TRUE if propagated else FALSE)
+        _tell(m, added, propagated, place, frame)
     if isinstance(added, Unknown):
         return Unknown(added.reason, (*root, fresh_uid()))
     return marked(added, root)

@@ -110,7 +110,7 @@ def variable(call: OpCall) -> Value:
     if not isinstance(x, Tensor):
         return x
     if call.arg(1, "requires_grad") == TRUE:
-        return x.with_(grad=True, cut="")
+        return x.with_(grad=True, cut="", roots=frozenset({("leaf", x.uid)}))
     return x
 
 
