@@ -6,13 +6,15 @@ import gc
 from collections.abc import Callable, Iterable
 
 from torchlosslint.flow.interpreter import Interpreter
-from torchlosslint.flow.machine import METHOD_STEPS
+from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS
 from torchlosslint.flow.relevance import Relevance
 from torchlosslint.flow.values import ClassV, Func
 from torchlosslint.syntax import ir
 
-MANY = 400  # functions that nothing calls, with a full budget each
-LEAST_STEPS = 500
+# The steps of all functions that nothing calls, together: linear in the lines, whatever the library.
+STEPS_PER_LINE = 8
+LEAST_TOTAL = 200_000
+LEAST_STEPS = 200  # for one of them, when the others have used them up
 COLLECT_EVERY = 200
 
 
@@ -25,6 +27,7 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
         if count % COLLECT_EVERY == 0:
             gc.collect()
     done: set[int] = set()
+    left = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
     while True:
         pending = [
             f
@@ -42,16 +45,17 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
         for func in pending:
             mentioned |= relevance.mentions(func.node)
         pending.sort(key=lambda f: (_rank(f), f.qualname.rsplit(".", 1)[-1] in mentioned))
-        # A large library has thousands: each gets less, so that the cost stays linear in the lines.
-        share = max(MANY * METHOD_STEPS // max(len(pending), MANY), LEAST_STEPS)
         for count, func in enumerate(pending, 1):
             if id(func.node) not in interpreter.called:
-                limit = share if len(pending) > MANY else None
+                # Most need little: one may use several times its share of what is left.
+                share = max(4 * left // (len(pending) - count + 1), LEAST_STEPS)
+                limit = min(share, METHOD_STEPS if func.owner is not None else MAX_STEPS)
                 guarded(
                     interpreter,
                     func.module.path,
                     lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
                 )
+                left -= interpreter.steps
             if count % COLLECT_EVERY == 0:
                 gc.collect()  # scopes and instances have cycles
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torchlosslint.flow import averages
 from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
@@ -38,7 +39,7 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     if isinstance(iterable, ExtObj) and iterable.qual == "builtins.range" and nested and len(seen.items) > 3:
         known = False
     exits, frame.loop_exits = frame.loop_exits, []
-    m.loops.append(over_batches(iterable))
+    m.loops.append((over_batches(iterable), averages.identity(iterable)))
     if known:
         status = _unrolled(m, s, seen.items, frame)
     else:

@@ -146,6 +146,8 @@ def _result(reached: LossReached, no_grad: bool) -> Tensor:
         grad, cut, roots = False, "no_grad" if no_grad else cut, NO_ROOTS
     else:
         roots = roots | {("loss", place)}
+    if how := _averaged(reached):
+        roots = roots | {(how, place)}
     dom = Domain(POSITIVE, how="loss", flags=flags)
     return Tensor(
         dom,
@@ -170,6 +172,21 @@ def _reduced(config: dict[str, Value]) -> bool | None:
     if not isinstance(old, Const) or not isinstance(reduction, (Const, NoneType)):
         return None
     return reduction is None or reduction.value != "none"
+
+
+def _averaged(reached: LossReached) -> str:
+    """Whether the number is the "mean" over the batch, or "summed"; "" where neither is known."""
+    config = reached.config
+    old = config.get("size_average", NONE)
+    reduction = config.get("reduction")
+    if config.get("reduce", NONE) != NONE or not isinstance(old, Const):
+        return ""
+    if old.value is not None:
+        return "mean" if old.value else "summed"
+    if reduction is None:
+        return "mean" if reached.contract.default_reduction == "mean" else ""
+    known = reduction.value if isinstance(reduction, Const) else ""
+    return {"mean": "mean", "sum": "summed"}.get(str(known), "")
 
 
 def _gradient(reached: LossReached) -> tuple[bool | None, str, Roots]:

@@ -71,7 +71,8 @@ class Machine:
         self.reports = 0  # losses and events reached so far
         self.entry = 0  # entry points begun
         self.uncalled = False  # whether this one is a function that nothing calls
-        self.loops: list[bool] = []  # the loops that are running: whether over the batches of a DataLoader
+        # The loops that are running: whether over the batches of a DataLoader, and its identity.
+        self.loops: list[tuple[bool, object]] = []
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 

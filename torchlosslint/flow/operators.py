@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from torchlosslint.flow import averages
 from torchlosslint.flow.ops import binary as tensor_binary
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.scope import Frame
@@ -50,7 +51,10 @@ def binary(m: Machine, op: str, left: Value, right: Value, place: Place, frame: 
     if isinstance(left, Choice) or isinstance(right, Choice):
         return m.distribute([left, right], lambda vs: binary(m, op, vs[0], vs[1], place, frame))
     if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return tensor_binary(op, left, right, op_call(m, place, frame))
+        result = tensor_binary(op, left, right, op_call(m, place, frame))
+        if op == "/":
+            averages.divided(m, left, right, place, frame)
+        return averages.scaled(result, right if isinstance(left, Tensor) else left) if op in "*/" else result
     if isinstance(left, Const) and isinstance(right, Const):
         return constants(m, op, left.value, right.value)
     if isinstance(left, SymInt) and isinstance(right, Const) and isinstance(right.value, int):

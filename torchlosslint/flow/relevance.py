@@ -16,7 +16,7 @@ from torchlosslint.syntax import ir
 
 TRIGGERS: frozenset[str] = frozenset(
     {name.rsplit(".", 1)[-1] for c in ALL for name in (c.module, c.function, *c.deprecated_names) if name}
-) | {"compute_loss", "training_step", "validation_step"}
+) | {"backward", "compute_loss", "training_step", "validation_step"}
 AFTER_SOFTMAX = frozenset({"log", "log2", "log10", "log_", "argmax"})
 SOFTMAX = frozenset(
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from torchlosslint.flow import averages
 from torchlosslint.flow.values import (
     FALSE,
     NO_ROOTS,
@@ -148,6 +149,7 @@ def _propagated(m: Machine, value: Value) -> bool:
 
 def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place, frame: Frame) -> Value:
     """`total`, the value of `old + added` that takes the place of `old`: a sum grows over iterations."""
+    total = averages.totalled(m, added, total, place)
     propagated = _propagated(m, added)
     if not propagated and not is_loss(added):
         return total
@@ -160,7 +162,7 @@ def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place
 
 
 def _tell(m: Machine, added: Value, propagated: bool, place: Place, frame: Frame) -> None:
-    batches = bool(m.loops) and m.loops[-1]
+    batches = bool(m.loops) and m.loops[-1][0]
     data = {"propagated": TRUE if propagated else FALSE, "batches": TRUE if batches else FALSE}
     m.sink.event(m, "accumulate", added, place, frame, **data)
 
@@ -215,7 +217,7 @@ def from_module(result: Value, module: ExtObj | Instance, args: list[Value]) -> 
     def change(tensor: Tensor) -> Tensor:
         if not tensor.grad:
             return tensor
-        outside = {r for r in tensor.roots if r in before or r[0] in ("loss", "sum")}
+        outside = {r for r in tensor.roots if r in before or r[0] not in ("module", "leaf")}
         return tensor.with_(roots=frozenset(outside | {own}))
 
     return _mapped(result, change)

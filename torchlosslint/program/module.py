@@ -16,7 +16,7 @@ class ModuleInfo:
     main: the bodies of `if __name__ == "__main__":`, run when the module is an entry.
     """
 
-    __slots__ = ("body", "folder", "globals", "is_package", "main", "name", "path", "scope", "state")
+    __slots__ = ("body", "folder", "globals", "is_package", "lines", "main", "name", "path", "scope", "state")
 
     def __init__(self, path: str, folder: str, name: str, is_package: bool) -> None:
         self.path = path
@@ -26,6 +26,7 @@ class ModuleInfo:
         self.globals: dict[str, Any] = {}
         self.state = "new"
         self.body: list[ir.Stmt] = []
+        self.lines = 0
         self.main: list[ir.If] = []
         self.scope: Any = None
 

@@ -33,6 +33,7 @@ class Program:
             info.state = "done"
         else:
             info.body = parsed.body
+            info.lines = parsed.lines
         return info
 
     def at(self, hit: tuple[str, bool]) -> ModuleInfo:

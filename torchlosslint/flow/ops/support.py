@@ -178,6 +178,15 @@ def role(values: Iterable[Value | None]) -> str:
     return "data" if "data" in found else "noise" if "noise" in found else ""
 
 
+# Roots that speak of a number and not of its gradient: they last where the gradient is cut.
+LASTING = frozenset({"mean", "summed", "total"})
+
+
+def lasting(found: Roots) -> Roots:
+    """The roots that a cut of the gradient leaves."""
+    return frozenset(r for r in found if r[0] in LASTING) if found else found
+
+
 def roots(tensors: Iterable[Tensor]) -> Roots:
     """What the gradient of an operation on these operands leads through."""
     found = NO_ROOTS
@@ -208,7 +217,7 @@ def made(
         "grad": grad,
         "cut": cut,
         "role": role(operands),
-        "roots": roots(tensors) if grad is not False else NO_ROOTS,
+        "roots": roots(tensors) if grad is not False else lasting(roots(tensors)),
         "trail": Step(getattr(source, "trail", None), call.place, note, dom)
         if note
         else getattr(source, "trail", None),
@@ -237,7 +246,7 @@ def cut_off(call: OpCall, tensor: Tensor, what: str, note: str = "", **changes: 
     if tensor.grad is False:
         return tensor.with_(**changes) if changes else tensor
     trail = call.step(tensor, note or f"{what} cuts the gradient")
-    return tensor.with_(grad=False, cut=what, roots=NO_ROOTS, trail=trail, **changes)
+    return tensor.with_(grad=False, cut=what, roots=lasting(tensor.roots), trail=trail, **changes)
 
 
 def is_score(dom: Domain) -> bool:
