@@ -1,4 +1,4 @@
-"""The README shows what the program says. `python tests/test_readme.py` writes it anew."""
+"""README and docs/rules.md show what the program says. `python tests/test_readme.py` writes them anew."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import rule_pages
+
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+RULES = ROOT / "docs" / "rules.md"
 
 
 def demo_output() -> str:
@@ -50,5 +53,10 @@ def test_readme_is_up_to_date() -> None:
     assert written(text) == text, "run: python tests/test_readme.py"
 
 
+def test_page_of_the_rules_is_up_to_date() -> None:
+    assert rule_pages.page() == RULES.read_text(encoding="utf-8"), "run: python tests/test_readme.py"
+
+
 if __name__ == "__main__":
+    RULES.write_text(rule_pages.page(), encoding="utf-8")
     README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -105,3 +105,47 @@ def test_several_labels_share_one_probability() -> None:
         F.cross_entropy(score, target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert score.softmax(1)[0, :2].max().item() < 0.501
+
+
+def test_kl_div_on_other_things() -> None:
+    """TLL111: not smallest, and below zero, on equal probabilities; NaN on a plain target below zero."""
+    p = torch.tensor([[0.7, 0.2, 0.1]])
+    equal = F.kl_div(p, p, reduction="sum").item()
+    assert F.kl_div(torch.tensor([[1.0, 0.0, 0.0]]), p, reduction="sum").item() < equal < 0
+    for target in (p.log(), torch.tensor([[1.0, -2.0, 0.5]])):
+        assert F.kl_div(p.log(), target, reduction="sum").isnan()
+    assert F.kl_div(p.log(), p.log(), reduction="sum", log_target=True).item() == pytest.approx(0)
+
+
+def test_ctc_on_raw_scores() -> None:
+    """TLL112: a loss of -12 where all scores are 3, and a gradient of the wrong sign."""
+    targets, lengths = torch.tensor([[1, 2, 3]]), (torch.tensor([10]), torch.tensor([3]))
+    flat = F.ctc_loss(torch.full((10, 1, 5), 3.0), targets, *lengths).item()
+    assert round(flat) == -12
+    torch.manual_seed(0)
+    scores = torch.randn(10, 1, 5, dtype=torch.double, requires_grad=True)
+    loss = F.ctc_loss(scores, targets, *lengths, reduction="sum")
+    told = torch.autograd.grad(loss, scores)[0]
+    step = torch.zeros_like(scores)
+    signs = set()
+    for time in range(10):
+        step.zero_()
+        step[time, 0, 0] = 1e-6
+        real = (F.ctc_loss(scores + step, targets, *lengths, reduction="sum") - loss).item()
+        signs.add(real * told[time, 0, 0].item() < 0)
+    assert True in signs
+
+
+def test_poisson_rates() -> None:
+    """TLL113: no rate below 1 after an activation without negative numbers; NaN for a raw rate."""
+    assert F.softplus(torch.tensor(-50.0)).exp().item() == pytest.approx(1)
+    assert F.poisson_nll_loss(torch.tensor([-1.0]), torch.ones(1), log_input=False).isnan()
+
+
+def test_gaussian_variance_below_zero() -> None:
+    """TLL114: torch raises ValueError, and counts what is near zero as eps, 1e-6."""
+    zero = torch.zeros(1)
+    with pytest.raises(ValueError, match="negative"):
+        F.gaussian_nll_loss(zero, zero, torch.tensor([-1e-3]))
+    near = F.gaussian_nll_loss(torch.ones(1), zero, torch.zeros(1)).item()
+    assert near == pytest.approx(0.5 * (math.log(1e-6) + 1e6))

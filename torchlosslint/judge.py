@@ -66,6 +66,9 @@ class Judge:
                 if compatible(gi, gt):
                     combos.append((gi | gt, left, right))
         combos = combos[:MAX_COMBINATIONS]
+        contract = use.contract
+        own = (contract.input_arg, contract.function_input_arg)
+        further = [n for n in contract.inputs if n not in own and isinstance(use.given.get(n), Choice)]
         if not any(known(left) for _, left, _ in combos):
             if use.place not in self.judged:
                 self.seen.setdefault(use.place, reason(use.input))
@@ -73,7 +76,7 @@ class Judge:
             self.judged.add(use.place)
             self.seen.pop(use.place, None)
         answers: list[tuple[Guard, Value, list[tuple[Rule, Problem]]]] = []
-        for guard, left, right in combos:
+        for guard, left, right, given in _with_args(combos, use, further, m.facts):
             loss_use = LossUse(
                 use.contract,
                 left,
@@ -84,7 +87,7 @@ class Judge:
                 frame.autocast,
                 use.name,
                 frame.no_grad,
-                use.given,
+                given,
                 use.made,
                 m.entry,
             )
@@ -191,6 +194,21 @@ def _options(guard: Guard) -> set[object]:
         for fact in guard
         if fact[2] and is_config(fact) and isinstance(fact[1], tuple) and fact[1][0] in ("=", "in")
     }
+
+
+def _with_args(
+    combos: list[tuple[Guard, Value, Value]], use: LossReached, names: list[str], facts: Guard
+) -> list[tuple[Guard, Value, Value, dict[str, Value]]]:
+    """The combinations with the alternatives of these further arguments taken apart as well."""
+    out = [(guard, left, right, use.given) for guard, left, right in combos]
+    for name in names:
+        out = [
+            (guard | found, left, right, {**given, name: value})
+            for guard, left, right, given in out
+            for found, value in alternatives(use.given[name], facts)
+            if compatible(guard, found)
+        ][:MAX_COMBINATIONS]
+    return out
 
 
 def known(value: Value) -> bool:

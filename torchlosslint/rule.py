@@ -28,7 +28,8 @@ class LossUse:
     training: the mode of the model where it is known, True otherwise.
     autocast: the device type of the enclosing autocast ("cuda", "cpu", "" unknown), None outside.
     name: the loss as the program calls it. no_grad: it is computed for a report only.
-    given: all arguments of the call by name, the input and the target included.
+    given: all arguments of the call by name, the input and the target included. Further ones among
+    `contract.inputs` (GaussianNLL's var) are plain values; the rest may hold alternatives.
     made: where the criterion was constructed, None for a function. entry: see Event.
     """
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from torchlosslint.flow.domain import BOUNDED, LOGPROBS, LOGUNIT, POSITIVE, PROBS, Domain
-from torchlosslint.flow.values import Tensor
+from torchlosslint.flow.domain import (
+    BOUNDED,
+    LOGPROBS,
+    LOGUNIT,
+    NUMBER,
+    POSITIVE,
+    PROBS,
+    SCORES,
+    UNIT,
+    Domain,
+)
+from torchlosslint.flow.values import Const, Tensor
 from torchlosslint.rule import LossUse
 
 CROSS_ENTROPY = frozenset({"cross_entropy"})
@@ -25,6 +35,7 @@ _CLIPPING = (
     "nn.rnn",
     "nn.lstm",
 )
+_NON_NEGATIVE = ("relu", "softplus", "exp", "clamp", "log(1+exp", "square", "abs")
 
 
 def scores(use: LossUse, losses: frozenset[str]) -> Tensor | None:
@@ -32,6 +43,46 @@ def scores(use: LossUse, losses: frozenset[str]) -> Tensor | None:
     if use.contract.key not in losses:
         return None
     return use.input if isinstance(use.input, Tensor) else None
+
+
+def setting(use: LossUse, name: str) -> object:
+    """The value of a parameter of the loss, its default where it is not given; Ellipsis where unknown."""
+    given = use.config.get(name)
+    if given is None:
+        return use.contract.default(name)
+    return given.value if isinstance(given, Const) else ...
+
+
+def named(dom: Domain) -> str:
+    """An activation whose result has a known range: what it gives, in words; "" for anything else.
+
+    Features after pooling or a norm, and losses, are left out: whoever feeds these means them."""
+    if dom.how == "loss" or dom.flags & {"pooled", "normalized"}:
+        return ""
+    if dom.kind == POSITIVE:
+        clipped = dom.how.lower().startswith(
+            ("relu", "softplus", "exp", "clamp", "log(1+exp", "square", "abs")
+        )
+        return f"what {dom.how} gives (no number below zero)" if clipped else ""
+    if dom.kind == BOUNDED and dom.how and dom.low is not None and dom.high is not None:
+        return f"what {dom.how} gives (numbers from {dom.low:g} to {dom.high:g})"
+    return ""
+
+
+def not_log(tensor: Tensor) -> str:
+    """Why these numbers are no log-probabilities, in words; "" where they may be."""
+    dom = tensor.dom
+    if tensor.role == "loss" or dom.how == "loss":
+        return ""
+    if dom.kind == SCORES:
+        return "raw scores"
+    if dom.kind == PROBS or (dom.kind == UNIT and dom.how):
+        return f"probabilities from {dom.how or 'softmax'} without their log"
+    if dom.kind == NUMBER:
+        return f"the number {dom.low:g}" if dom.low is not None and dom.low > 0 else ""
+    if dom.kind == BOUNDED and (dom.high is None or dom.high <= 0):
+        return ""
+    return named(dom)
 
 
 def softmax_inside(dom: Domain) -> bool:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from torchlosslint.contracts import base
-from torchlosslint.contracts.base import Switch
+from torchlosslint.contracts.base import LossContract, Switch
+
+EXTERNAL = "external"
+"""The key of the contracts that are made of records of other libraries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,39 @@ class ExternalLoss:
         """
         full = {**dict(self.defaults), **config}
         return base.wanted(self.input, self.switches, {k: v for k, v in full.items() if v is not ...})
+
+
+@lru_cache(maxsize=512)
+def as_contract(loss: ExternalLoss) -> LossContract:
+    """The record in the shape of torch's own losses.
+
+    What the record does not say (target dtypes, shapes that broadcast) is left empty: no rule about
+    these applies. `input` is the word without switches; `ExternalLoss.input_under` has the other.
+    """
+    title = loss.name.rsplit(".", 1)[-1]
+    return LossContract(
+        key=EXTERNAL,
+        title=title,
+        module="" if loss.is_function else loss.name,
+        function=loss.name if loss.is_function else "",
+        input=loss.input,
+        target=base.ANY,
+        doc="",
+        module_params=() if loss.is_function else loss.params,
+        function_params=loss.params if loss.is_function else (),
+        forward_params=loss.call_params,
+        input_arg=loss.call_params[0],
+        target_arg=loss.call_params[1] if len(loss.call_params) > 1 else "",
+        inputs=loss.call_params[:1],
+        class_dim=loss.class_dim,
+        raises_on_size="",
+        on_broadcast="",
+        integer_target="",
+        bool_target="",
+        double_target="",
+        deprecated=(),
+        defaults=loss.defaults,
+    )
 
 
 @dataclass(frozen=True, slots=True)

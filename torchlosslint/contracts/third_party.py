@@ -1,20 +1,37 @@
 """Well-known losses of other libraries: which input each wants under its own switches.
 
-Read from the sources of torchvision 0.29.2, timm 1.0.31, kornia 0.9.0 and transformers 5.23.0; MONAI
-stands in monai.py, segmentation-models-pytorch and pytorch-toolbelt in segmentation.py. Facts only.
+Read from the sources of torchvision 0.29.2, timm 1.0.31, kornia 0.9.0, transformers 5.23.0 and
+torchmetrics 1.9.0; MONAI stands in monai.py, segmentation-models-pytorch and pytorch-toolbelt in
+segmentation.py. Facts only.
 """
 
 from __future__ import annotations
 
 from torchlosslint.contracts import base as b
 from torchlosslint.contracts import monai, segmentation
-from torchlosslint.contracts.external import ExternalLoss
+from torchlosslint.contracts.base import Switch
+from torchlosslint.contracts.external import EXTERNAL, ExternalLoss, as_contract
 
 _TIMM = "timm.loss"
 _KORNIA = "kornia.losses"
 
 _REDUCTION = ("reduction", "mean")
 _PT = ("pred", "target")
+
+
+def _boxes(name: str, module: str) -> ExternalLoss:
+    """A loss between boxes (N, 4) in the same coordinates: any numbers."""
+    return ExternalLoss(
+        name=f"torchvision.ops.{name}",
+        aliases=(f"torchvision.ops.{module}.{name}",),
+        params=("boxes1", "boxes2", "reduction", "eps"),
+        call_params=("boxes1", "boxes2"),
+        is_function=True,
+        input=b.REAL,
+        target=b.FLOAT_SAME,
+        defaults=(("reduction", "none"), ("eps", 1e-7)),
+    )
+
 
 TORCHVISION = (
     ExternalLoss(
@@ -27,6 +44,9 @@ TORCHVISION = (
         target=b.FLOAT_UNIT,
         defaults=(("alpha", 0.25), ("gamma", 2), ("reduction", "none")),
     ),
+    _boxes("generalized_box_iou_loss", "giou_loss"),
+    _boxes("distance_box_iou_loss", "diou_loss"),
+    _boxes("complete_box_iou_loss", "ciou_loss"),
 )
 
 
@@ -89,6 +109,20 @@ TIMM = (
         (("num_splits", 3), ("alpha", 12), _SMOOTHING),
         first="output",
     ),
+    _timm(
+        "PolyCrossEntropy",
+        "poly_loss",
+        b.CLASS_INDEX_OR_PROBS,
+        (("epsilon", 2.0), ("smoothing", 0.0), _REDUCTION),
+    ),
+    _timm(
+        "PolyBinaryCrossEntropy",
+        "poly_loss",
+        b.FLOAT_UNIT,
+        (("epsilon", 2.0), ("gamma", 0.0), ("alpha", None), ("smoothing", 0.0), _REDUCTION),
+    ),
+    _timm("TwoWayLoss", "two_way_loss", b.FLOAT_UNIT, (("tp", 4.0), ("tn", 1.0))),
+    _timm("ZlprLoss", "zlpr_loss", b.FLOAT_UNIT, ()),
 )
 
 
@@ -182,13 +216,64 @@ TRANSFORMERS = (
     ),
 )
 
+_LOG_PROB = (Switch((("log_prob", True),), b.LOG_PROBS),)
+_HINGE = (("squared", False), ("ignore_index", None), ("validate_args", True))
+
+
+def _hinge(name: str, extra: tuple[str, ...] = ()) -> ExternalLoss:
+    """What is outside [0, 1] is taken for logits: either will do."""
+    return ExternalLoss(
+        name=f"torchmetrics.functional.classification.{name}",
+        aliases=(f"torchmetrics.functional.classification.hinge.{name}",),
+        params=("preds", "target", *extra, *(key for key, _ in _HINGE)),
+        call_params=("preds", "target"),
+        is_function=True,
+        input=b.ANY,
+        target=b.CLASS_INDEX,
+        defaults=_HINGE,
+    )
+
+
+TORCHMETRICS = (
+    ExternalLoss(
+        name="torchmetrics.functional.kl_divergence",
+        aliases=(
+            "torchmetrics.functional.regression.kl_divergence",
+            "torchmetrics.functional.regression.kl_divergence.kl_divergence",
+        ),
+        params=("p", "q", "log_prob", "reduction"),
+        call_params=("p", "q"),
+        is_function=True,
+        input=b.NON_NEGATIVE,  # divided by their sum over the last dimension
+        target=b.PROBS,
+        switches=_LOG_PROB,
+        target_switches=_LOG_PROB,
+        class_dim=1,
+        defaults=(("log_prob", False), ("reduction", "mean")),
+    ),
+    _hinge("binary_hinge_loss"),
+    _hinge("multiclass_hinge_loss", ("num_classes",)),
+)
+
 ALL: tuple[ExternalLoss, ...] = (
-    *(*TORCHVISION, *TIMM, *KORNIA, *TRANSFORMERS),
+    *(*TORCHVISION, *TIMM, *KORNIA, *TRANSFORMERS, *TORCHMETRICS),
     *(*monai.ALL, *segmentation.SMP, *segmentation.TOOLBELT),
 )
 
 # Classes of other libraries that are torch's own losses under another name.
 TORCH_SUBCLASSES = segmentation.TORCH_SUBCLASSES
+
+# Classes that hand their input to the loss that they are made with: the parameter that is this loss.
+WRAPPERS: dict[str, str] = {
+    "monai.losses.DeepSupervisionLoss": "loss",
+    "monai.losses.ds_loss.DeepSupervisionLoss": "loss",
+}
+
+# Constants of the libraries that stand for the value of a parameter.
+CONSTANTS: dict[str, dict[str, str]] = {
+    library: {"BINARY_MODE": "binary", "MULTICLASS_MODE": "multiclass", "MULTILABEL_MODE": "multilabel"}
+    for library in ("segmentation_models_pytorch", "pytorch_toolbelt")
+}
 
 _NAMES: dict[str, ExternalLoss] = {name: loss for loss in ALL for name in (loss.name, *loss.aliases)}
 
@@ -196,3 +281,6 @@ _NAMES: dict[str, ExternalLoss] = {name: loss for loss in ALL for name in (loss.
 def by_name(qual: str) -> ExternalLoss | None:
     """The loss class or function of another library by any of its qualified names."""
     return _NAMES.get(qual)
+
+
+__all__ = ["ALL", "CONSTANTS", "EXTERNAL", "TORCH_SUBCLASSES", "WRAPPERS", "as_contract", "by_name"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlosslint.contracts.third_party import TORCH_SUBCLASSES
 from torchlosslint.flow import (
     constructions,
     datasets,
+    distributions,
+    foreign,
     losses,
     models,
     nn_modules,
@@ -174,6 +177,12 @@ def call(
     through = CALLERS.get(qual)
     if through is not None:
         return _called_through(m, through, args, kwargs, place, frame)
+    if qual.startswith(distributions.PACKAGE) and qual.rsplit(".", 1)[-1][:1].isupper():
+        return distributions.construct(m, qual, args, kwargs, place, frame)
+    found = foreign.call_function(m, qual, args, kwargs, place, frame)
+    if found is not None:
+        return found
+    qual = TORCH_SUBCLASSES.get(qual, qual)
     last = qual.rsplit(".", 1)[-1]
     if last[:1].isupper() or qual in _OBJECTS or "autocast" in last:
         obj = ExtObj(qual, tuple(args), kwargs, place)
@@ -249,7 +258,8 @@ def call_object(
         "torch.enable_grad",
     ):
         return args[0] if args else NONE  # used as a decorator
-    return Unknown(f"a call of a library object: {obj.qual}")
+    found = foreign.call_object(m, obj, args, kwargs, place, frame)
+    return found if found is not None else Unknown(f"a call of a library object: {obj.qual}")
 
 
 def call_method(
@@ -291,9 +301,8 @@ def call_method(
     if obj.qual.startswith("builtins.") or obj.qual.startswith("itertools."):
         return m.unknown("a method of an iterator")
     run_callbacks(m, args, place, frame)
-    distribution = python_functions.distribution_method(m, obj, name, args, place)
-    if distribution is not None:
-        return distribution
+    if obj.qual.startswith(distributions.PACKAGE):
+        return distributions.method(obj, name, place)
     return Unknown(f"a method of a library object: {obj.qual}.{name}")
 
 

@@ -90,9 +90,25 @@ def reach_function(
     constructions.called(m, contract, qual, args, given, place, frame)
     input_arg = contract.function_input_arg or contract.input_arg
     target_arg = contract.function_target_arg or contract.target_arg
-    reached = _loss(m, contract, given, input_arg, target_arg, dict(given))
+    config = {k: v for k, v in given.items() if k not in (input_arg, target_arg)}
+    reached = _loss(m, contract, given, input_arg, target_arg, config)
     last = qual.rsplit(".", 1)[-1]
     reached.place, reached.name = place, f"F.{last}" if ".functional." in qual else last
+    return _tell(m, reached, frame)
+
+
+def reach(
+    m: Machine,
+    contract: LossContract,
+    given: dict[str, Value],
+    config: dict[str, Value],
+    made: Place | None,
+    place: Place,
+    frame: Frame,
+) -> Value:
+    """A loss is called with these arguments and settings, by name."""
+    reached = _loss(m, contract, given, contract.input_arg, contract.target_arg, config)
+    reached.place, reached.name, reached.made = place, contract.title, made
     return _tell(m, reached, frame)
 
 
@@ -122,7 +138,7 @@ def _loss(
         contract,
         m.read(given.get(input_arg, _MISSING)),
         m.read(given.get(target_arg, _MISSING)),
-        {k: v for k, v in config.items() if k not in (input_arg, target_arg)},
+        config,
         given,
     )
 

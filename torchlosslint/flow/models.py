@@ -200,9 +200,9 @@ def call(
             )
             value = m.call(head, [features], {}, place, frame)
         else:
-            value = _output(
-                field.word, field.low, field.high, place, note if field.word == words.LOGITS else ""
-            )
+            said = note if field.word == words.LOGITS else ""
+            own = field.name == "loss" or kind == LOSSES
+            value = _own_loss(place) if own else _output(field.word, field.low, field.high, place, said)
         values.append(value)
         names.append(field.name)
     if kind == TENSOR:
@@ -217,6 +217,13 @@ def call(
             m.write(out.attrs, ("k", name), value)
         return out
     return m.unknown("the output of a model")
+
+
+def _own_loss(place: Place) -> Tensor:
+    """A loss that the model computes itself: one number."""
+    trail = Step(None, place, "the model computes its loss")
+    dom = _DOMAINS[words.NON_NEGATIVE]
+    return Tensor(dom, "float32", (), True, role="loss", trail=trail, roots=frozenset({("loss", place)}))
 
 
 def _output(word: str, low: float | None, high: float | None, place: Place, note: str) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import models, tables
+from torchlosslint.flow import distributions, models, tables
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import RAW
 from torchlosslint.flow.state import MISSING
@@ -152,6 +152,10 @@ def attribute(m: Machine, obj: ExtObj, name: str, place: Place) -> Value:
         return value if value is not None else m.unknown("a size of a layer")
     if models.is_model(obj):
         found = models.attribute(m, obj, name, place)
+        if found is not None:
+            return found
+    if obj.qual.startswith(distributions.PACKAGE):
+        found = distributions.attribute(obj, name, place)
         if found is not None:
             return found
     if obj.qual == "argparse.Namespace":

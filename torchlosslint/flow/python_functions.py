@@ -28,7 +28,6 @@ from torchlosslint.flow.values import (
     Instance,
     ListV,
     ModuleV,
-    Obj,
     Place,
     StarV,
     Super,
@@ -443,10 +442,3 @@ KNOWN_CALLS: dict[str, Function] = {
     "importlib.import_module": _import_module,
     "itertools.chain": lambda m, a, k, p, f: ExtObj("itertools.chain", tuple(a), k, p),
 }
-
-
-def distribution_method(m: Machine, obj: Obj, name: str, args: Args, place: Place) -> Value | None:
-    """Methods of torch.distributions objects; None for other objects."""
-    if isinstance(obj, ExtObj) and obj.qual.startswith("torch.distributions."):
-        return Unknown(f"a method of a distribution: {name}")
-    return None

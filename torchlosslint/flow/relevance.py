@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torchlosslint.contracts import ALL
+from torchlosslint.contracts import ALL, distributions, third_party
 from torchlosslint.flow import nn_modules
 from torchlosslint.flow.ops import METHODS
 from torchlosslint.syntax import ir
@@ -17,6 +17,10 @@ from torchlosslint.syntax import ir
 TRIGGERS: frozenset[str] = frozenset(
     {name.rsplit(".", 1)[-1] for c in ALL for name in (c.module, c.function, *c.deprecated_names) if name}
 ) | {"backward", "compute_loss", "training_step", "validation_step"}
+# The same for other libraries, which count where they are imported.
+FOREIGN: dict[str, set[str]] = {}
+for _name in (*(loss.name for loss in third_party.ALL), *(d.name for d in distributions.ALL)):
+    FOREIGN.setdefault(_name.split(".")[0], set()).add(_name.rsplit(".", 1)[-1])
 AFTER_SOFTMAX = frozenset({"log", "log2", "log10", "log_", "argmax"})
 SOFTMAX = frozenset(
     (
@@ -63,6 +67,7 @@ class Relevance:
     def __init__(self, bodies: Iterable[list[ir.Stmt]]) -> None:
         self.names: dict[int, set[str]] = {}
         self.owners: dict[int, set[str]] = {}  # of a method, the names in its class
+        self.foreign: set[str] = set()  # names of losses of the other libraries that are imported
         definitions: list[tuple[set[str], set[str]]] = []
         bindings: list[tuple[set[str], set[str]]] = []
         for body in bodies:
@@ -71,7 +76,7 @@ class Relevance:
         self.matter: set[str] = set(SOFTMAX)
         self._close(definitions)
         self.soft = frozenset(self.matter)
-        self.matter = set(TRIGGERS)
+        self.matter = self.foreign | TRIGGERS
         definitions = self._close(definitions)
         # Variables that hold what matters: a criterion in `self.loss_fn`, a dict of them. What is
         # computed with these in turn (the losses) does not count, or everything would.
@@ -142,9 +147,20 @@ class Relevance:
                     else:
                         used |= identifiers(part)
             else:
+                if isinstance(stmt, (ir.Import, ir.ImportFrom)):
+                    self._imported(stmt)
                 used = identifiers(stmt)
             out |= used
         return out
+
+    def _imported(self, stmt: ir.Import | ir.ImportFrom) -> None:
+        packages = [stmt.module] if isinstance(stmt, ir.ImportFrom) else [a.name for a in stmt.names]
+        for package in packages:
+            names = FOREIGN.get(package.split(".")[0])
+            if names is None:
+                continue
+            self.foreign |= names
+            self.foreign |= {a.asname for a in stmt.names if a.asname is not None and a.name in names}
 
     def of(self, function: ir.FuncDef | ir.Lambda) -> bool:
         """Whether the function may lead to a loss."""
