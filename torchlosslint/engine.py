@@ -10,6 +10,7 @@ from pathlib import Path
 
 from torchlosslint.config import Settings, selection
 from torchlosslint.finding import Finding, FlowStep, Location, Report, Skipped
+from torchlosslint.flow import unused
 from torchlosslint.flow.entries import run_program
 from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.flow.values import Place
@@ -122,6 +123,7 @@ class _Run:
             self.report.skipped.append(
                 Skipped(shown.get(key, key), "too large to follow to the end: losses may be missing")
             )
+        unused.tell(interpreter)
         judge.finish()
         self.conclude(judge, shown)
         self.texts.clear()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
-from torchlosslint.flow.values import Const, External, ExtObj, Place, StarV, Value
+from torchlosslint.flow.domain import DATA, Domain
+from torchlosslint.flow.values import Const, External, ExtObj, ListV, Place, StarV, Tensor, Value
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 CONSTRUCT = "construct"
 LOSS_FUNCTION = "loss_function"
+# What may be made for a loss and not be used.
+CRITERION = "criterion"  # with weights
+LITERAL = "literal"  # a tensor of some numbers
+COMPUTED = "computed"  # class weights of scikit-learn
+MAKERS = frozenset({"torch.tensor", "torch.FloatTensor", "torch.Tensor", "torch.as_tensor"})
 
 
 def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
@@ -25,8 +31,39 @@ def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
 
     The event's data: "called", the last part of the name that was called ("MSELoss", "criterion").
     """
-    if obj.qual in ACTIVATIONS or by_module(obj.qual) is not None:
+    contract = by_module(obj.qual)
+    if contract is not None or obj.qual in ACTIVATIONS:
+        if contract is not None and contract.parameters and (obj.args or obj.kwargs):
+            _weighted(m, contract, obj, place)
         m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const(_called_as(m.calling)))
+
+
+def _weighted(m: Machine, contract: LossContract, obj: ExtObj, place: Place) -> None:
+    given = dict(zip(contract.module_params, obj.args, strict=False)) | obj.kwargs
+    for parameter in contract.parameters:
+        value = given.get(parameter.name)
+        if isinstance(value, (Tensor, ListV)):
+            m.made[CRITERION, place] = obj
+
+
+def literal(m: Machine, qual: str, made_: Value, place: Place) -> None:
+    """A tensor was made of Python values: a few floats in a row may be class weights."""
+    if (
+        isinstance(made_, Tensor)
+        and made_.shape is not None
+        and len(made_.shape) == 1
+        and made_.dtype == "float32"
+        and isinstance(made_.shape[0], int)
+        and made_.shape[0] > 1
+    ):
+        m.made[LITERAL, place] = made_
+
+
+def computed(m: Machine, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame) -> Value:
+    """compute_class_weight of scikit-learn: an array of doubles, one for each class."""
+    dom = Domain(DATA, "compute_class_weight", flags=frozenset({"numpy"}))
+    weights = m.made[COMPUTED, place] = Tensor(dom, "float64", grad=False)
+    return weights
 
 
 def called(

@@ -146,7 +146,10 @@ def call(
         return losses.reach_function(m, contract, qual, args, kwargs, place, frame)
     handler = FUNCTIONS.get(qual)
     if handler is not None:
-        return run_handler(m, handler, args, kwargs, place, frame)
+        result = run_handler(m, handler, args, kwargs, place, frame)
+        if qual in constructions.MAKERS:
+            constructions.literal(m, qual, result, place)
+        return result
     if qual.startswith("builtins."):
         return python_functions.call(m, qual[9:], args, kwargs, place, frame)
     if qual in FIRST_ARGUMENT:

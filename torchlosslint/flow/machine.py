@@ -66,6 +66,7 @@ class Machine:
         self.classes: list[ClassV] = []
         self.functions: list[Any] = []
         self.frame: Frame | None = None
+        self.made: dict[tuple[str, Place], Value] = {}  # weights and weighted criteria, see flow.unused
         self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far

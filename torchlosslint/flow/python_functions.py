@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow import nn_modules
+from torchlosslint.flow.constructions import computed
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, flat, length
 from torchlosslint.flow.memo import copied
@@ -423,6 +424,8 @@ def _field(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -
 
 
 KNOWN_CALLS: dict[str, Function] = {
+    "sklearn.utils.class_weight.compute_class_weight": computed,
+    "sklearn.utils.compute_class_weight": computed,
     "copy.deepcopy": lambda m, a, k, p, f: copied(a[0]) if a else NONE,
     "copy.copy": _first,
     "dataclasses.field": _field,

@@ -1,0 +1,98 @@
+"""TLL402."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torchlosslint.flow.values import Const, ExtObj, Tensor, Value
+from torchlosslint.rule import Event, History, LossUse, Problem, Rule
+
+from .common import CHOOSING, size_of_classes, unweighted
+
+_INTENDED = ("weight", "balance")  # a tensor that nothing reads tells by its name alone what it was for
+
+
+class UnusedClassWeights(Rule):
+    """Class weights, or a criterion that was given some, never reach a loss.
+
+    What it does
+        Looks at criteria with weights that no loss is computed with, at computed class weights and tensors
+        of one number a class that nothing reads while the loss over these classes has no weights, and at
+        weights that a loss of the project's own applies only on the call that converts them.
+
+    Why it is bad
+        The imbalance was seen and dealt with, but the training does not know: it optimises the plain
+        loss.
+
+    Example
+        Wrong::
+
+            weights = torch.tensor([0.1, 0.9])
+            criterion = nn.CrossEntropyLoss()
+
+        Right::
+
+            weights = torch.tensor([0.1, 0.9])
+            criterion = nn.CrossEntropyLoss(weight=weights)
+
+    When it is wrong to fix
+        The weights belong to an experiment that is over: delete them.
+    """
+
+    code = "TLL402"
+    name = "unused-class-weights"
+    severity = "error"
+    watches = frozenset({"unused", "loss"})
+
+    def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+        used = {use.made for use in history.losses}
+        for event in history.of("unused"):
+            what, name = _text(event.data["what"]), _text(event.data["called"])
+            value = event.value
+            if what == "once":
+                yield (
+                    event,
+                    Problem(
+                        f"self.{name} is applied only inside the test that converts it: after the first call "
+                        "the test is false, and the loss goes on without it.",
+                        f"Convert self.{name} inside the test, and multiply by it after the test.",
+                    ),
+                )
+            elif what == "criterion" and isinstance(value, ExtObj):
+                if event.place in used:
+                    continue
+                title = value.qual.rsplit(".", 1)[-1]
+                yield (
+                    event,
+                    Problem(
+                        f"{name} is a {title} with class weights, and no loss is ever computed with it: the "
+                        "weights have no effect.",
+                        f"Train with {name}, or delete it.",
+                    ),
+                )
+            elif what in ("literal", "computed"):
+                plain = _plain_loss(history, value if what == "literal" else None)
+                if plain is None or (what == "literal" and not any(w in name.lower() for w in _INTENDED)):
+                    continue
+                yield (
+                    event,
+                    Problem(
+                        f"{name} holds class weights that nothing reads, and {plain.name} is computed "
+                        "without weights: every class counts the same.",
+                        f"Hand them to the loss: weight={name}, on the device of the scores.",
+                    ),
+                )
+
+
+def _plain_loss(history: History, weights: Value | None) -> LossUse | None:
+    """A loss over classes that is given no weights; over as many classes as there are weights."""
+    length = weights.shape[0] if isinstance(weights, Tensor) and weights.shape else None
+    for use in history.losses:
+        if use.contract.key in CHOOSING and not use.no_grad and unweighted(use):
+            if weights is None or size_of_classes(use) in (None, length):
+                return use
+    return None
+
+
+def _text(value: Value) -> str:
+    return str(value.value) if isinstance(value, Const) else ""
