@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.flow.domain import DATA, Domain
-from torchlosslint.flow.values import Const, External, ExtObj, ListV, Place, StarV, Tensor, Value
+from torchlosslint.flow.values import Const, External, ExtObj, Place, StarV, Tensor, Value
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _weighted(m: Machine, contract: LossContract, obj: ExtObj, place: Place) -> 
     given = dict(zip(contract.module_params, obj.args, strict=False)) | obj.kwargs
     for parameter in contract.parameters:
         value = given.get(parameter.name)
-        if isinstance(value, (Tensor, ListV)):
+        if isinstance(value, Tensor):
             m.made[CRITERION, place] = obj
 
 
