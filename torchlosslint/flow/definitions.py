@@ -78,9 +78,27 @@ def _decorate(m: Machine, expr: ir.Expr, value: Value, func: Func, frame: Frame)
         return value
     if isinstance(decorator, Func):
         # A decorator of the program is run; what it does not return as a function is left aside.
-        result = m.call(decorator, [value], {}, Place(frame.module.path, expr.o), frame)
+        result = _applied(m, decorator, value, Place(frame.module.path, expr.o), frame)
         return result if isinstance(result, (Func, ClassV)) else value
     return value
+
+
+DECORATOR_STEPS = 500
+
+
+def _applied(m: Machine, decorator: Func, value: Value, place: Place, frame: Frame) -> Value:
+    """What a decorator of the program gives. One that takes very many steps writes documentation or code,
+    not a wrapper or a registry: it is left aside from then on."""
+    if id(decorator.node) in m.heavy:
+        return value
+    limit, start = m.limit, m.steps
+    m.limit = min(limit, start + DECORATOR_STEPS)
+    result = m.call(decorator, [value], {}, place, frame)
+    if m.exhausted() and m.limit < limit:
+        m.heavy.add(id(decorator.node))
+        m.steps, result = start + DECORATOR_STEPS, value
+    m.limit = limit
+    return result
 
 
 def exec_class(m: Machine, s: ir.ClassDef, frame: Frame) -> int:
@@ -111,7 +129,7 @@ def exec_class(m: Machine, s: ir.ClassDef, frame: Frame) -> int:
         decorator = m.eval(expr, frame)
         if isinstance(decorator, Func):
             # A registry's decorator: run for what it writes; the class stays itself.
-            m.call(decorator, [value], {}, Place(frame.module.path, expr.o), frame)
+            _applied(m, decorator, value, Place(frame.module.path, expr.o), frame)
     m.assign(ir.Name(s.o, s.name), value, frame)
     return NORMAL
 

@@ -6,28 +6,29 @@ import gc
 from collections.abc import Callable, Iterable
 
 from torchlosslint.flow.interpreter import Interpreter
-from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS
+from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Share
 from torchlosslint.flow.relevance import Relevance
 from torchlosslint.flow.values import ClassV, Func
 from torchlosslint.syntax import ir
 
-# The steps of all functions that nothing calls, together: linear in the lines, whatever the library.
+# The steps of all module top levels, and again those of all functions that nothing calls, together:
+# linear in the lines, whatever the library.
 STEPS_PER_LINE = 8
 LEAST_TOTAL = 200_000
-LEAST_STEPS = 200  # for one of them, when the others have used them up
 COLLECT_EVERY = 200
 
 
 def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
     """Run every module, then every function and method that no run so far has called."""
     modules = [interpreter.program.file(path) for path in files]
+    total = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
+    interpreter.module_share = Share(total, len(modules))
     relevance = Relevance(info.body for info in modules)
     for count, info in enumerate(modules, 1):
         guarded(interpreter, info.path, lambda info=info: interpreter.run_module(info))  # type: ignore[misc]
         if count % COLLECT_EVERY == 0:
             gc.collect()
     done: set[int] = set()
-    left = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
     while True:
         pending = [
             f
@@ -45,17 +46,16 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
         for func in pending:
             mentioned |= relevance.mentions(func.node)
         pending.sort(key=lambda f: (_rank(f), f.qualname.rsplit(".", 1)[-1] in mentioned))
+        share = Share(total, len(pending))
         for count, func in enumerate(pending, 1):
+            limit = share.next(METHOD_STEPS if func.owner is not None else MAX_STEPS)
             if id(func.node) not in interpreter.called:
-                # Most need little: one may use several times its share of what is left.
-                share = max(4 * left // (len(pending) - count + 1), LEAST_STEPS)
-                limit = min(share, METHOD_STEPS if func.owner is not None else MAX_STEPS)
                 guarded(
                     interpreter,
                     func.module.path,
                     lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
                 )
-                left -= interpreter.steps
+                share.left -= interpreter.steps
             if count % COLLECT_EVERY == 0:
                 gc.collect()  # scopes and instances have cycles
 

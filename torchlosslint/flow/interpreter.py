@@ -136,9 +136,11 @@ class Interpreter(Machine):
         scope = self.module_scope(info)
         frame = Frame(info, scope)
         saved, self.facts = self.facts, NO_GUARD
-        steps = self.steps
+        steps, limit = self.steps, self.limit
+        self.steps, self.limit = 0, self.module_share.next(MAX_STEPS)
         statements.exec_block(self, info.body, frame)
-        self.steps = steps
+        self.module_share.left -= self.steps
+        self.steps, self.limit = steps, limit
         self.facts = saved
         info.state = "done"
 

@@ -31,7 +31,24 @@ NORMAL, RETURN, BREAK, CONTINUE, RAISE = range(5)
 MAX_DEPTH = 40  # calls within calls
 MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 METHOD_STEPS = 4_000  # the same for a method that nothing calls
+LEAST_STEPS = 200  # for one of very many entries, when the others have used the steps up
 MAX_RECURSION = 2  # times one function may be on the stack
+
+
+class Share:
+    """A number of steps that several entries have together; most need less than their part."""
+
+    __slots__ = ("entries", "left")
+
+    def __init__(self, left: int, entries: int) -> None:
+        self.left = left
+        self.entries = entries
+
+    def next(self, most: int) -> int:
+        """The limit of the next entry."""
+        share = 4 * self.left // max(self.entries, 1)
+        self.entries -= 1
+        return max(min(share, most), LEAST_STEPS)
 
 
 class Sink(Protocol):
@@ -60,6 +77,8 @@ class Machine:
         self.instances: dict[int, list[Instance]] = {}  # id of ClassV -> instances made
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
         self.overlay_writes = 0
+        self.heavy: set[int] = set()  # ids of the nodes of decorators that take too many steps
+        self.module_share = Share(1 << 40, 1)  # of the steps of module top levels; see entries
         self.limited: set[str] = set()  # files in which the limit of steps was reached
         self.failures: dict[str, str] = {}  # files in which the interpreter itself failed
         self.stack: list[int] = []  # ids of function nodes that are running
