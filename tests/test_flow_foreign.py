@@ -9,7 +9,7 @@ from test_flow_programs import checked, linted, programs
 
 from torchlosslint.contracts import base as b
 from torchlosslint.contracts import third_party
-from torchlosslint.contracts.external import EXTERNAL, as_contract
+from torchlosslint.contracts.external import EXTERNAL, ExternalLoss, as_contract
 
 
 @programs(
@@ -170,7 +170,7 @@ def test_a_library_is_not_judged_by_its_own_record(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loss", third_party.ALL, ids=lambda loss: loss.name)
-def test_contract_of_a_record(loss: third_party.ExternalLoss) -> None:
+def test_contract_of_a_record(loss: ExternalLoss) -> None:
     """No rule about torch's own losses may take it for one of them."""
     contract = as_contract(loss)
     assert contract.key == EXTERNAL
