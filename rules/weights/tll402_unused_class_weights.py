@@ -42,10 +42,12 @@ class UnusedClassWeights(Rule):
     code = "TLL402"
     name = "unused-class-weights"
     severity = "error"
-    watches = frozenset({"unused", "loss"})
+    watches = frozenset({"unused", "loss", "backward"})
 
     def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
         used = {use.made for use in history.losses}
+        # A criterion that is left over in a script that only evaluates does no harm.
+        trains = bool(history.of("backward"))
         for event in history.of("unused"):
             what, name = _text(event.data["what"]), _text(event.data["called"])
             value = event.value
@@ -59,7 +61,7 @@ class UnusedClassWeights(Rule):
                     ),
                 )
             elif what == "criterion" and isinstance(value, ExtObj):
-                if event.place in used:
+                if event.place in used or not trains:
                     continue
                 title = value.qual.rsplit(".", 1)[-1]
                 yield (

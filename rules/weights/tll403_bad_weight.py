@@ -9,7 +9,7 @@ from torchlosslint.contracts.base import Parameter
 from torchlosslint.flow.values import Const, DictV, External, ExtObj, ListV, Place, Tensor, TupleV, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
-from .common import is_none, options, size_of_classes
+from .common import CHOOSING, is_none, options, size_of_classes
 
 _INTEGERS = frozenset({"int64", "int32", "int16", "int8", "uint8", "bool"})
 _FLOATS = frozenset({"float64", "float16", "bfloat16"})
@@ -23,7 +23,8 @@ class BadWeight(Rule):
     What it does
         Follows `weight` and `pos_weight` to where a loss is made or called: a list or a number where
         torch wants a tensor, integers or doubles where the scores are float32, a length that is not
-        the number of classes, and class counts themselves where their inverse is meant.
+        the number of classes, and class counts themselves where their inverse is meant. A sampler by weights
+        beside weights of the loss is a warning.
 
     Why it is bad
         The first ones raise, some of them only at the first batch. Counts do not raise: they make the
@@ -65,6 +66,7 @@ class BadWeight(Rule):
 
     def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
         made: dict[Place, Event] = {e.place: e for e in history.of("construct")}
+        yield from _twice(history)
         for use in history.losses:
             for parameter in use.contract.parameters:
                 value = use.config.get(parameter.name)
@@ -74,6 +76,29 @@ class BadWeight(Rule):
                 first = problems[0] if problems else None
                 if first is not None and all(p is not None for p in problems):
                     yield made.get(use.made, use) if use.made is not None else use, first
+
+
+def _twice(history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+    """Rare classes are drawn more often, and count more as well."""
+    loaders = [e for e in history.of("construct") if isinstance(e.value, ExtObj) and "Loader" in e.value.qual]
+    if not loaders:
+        return
+    trained = [u for u in history.losses if u.contract.key in CHOOSING and not u.no_grad]
+    for use in trained:
+        weight = use.config.get("weight")
+        # A pixel's class weights do other work than a sampler of images does.
+        flat = isinstance(use.input, Tensor) and use.input.shape is not None and len(use.input.shape) == 2
+        if flat and weight is not None and all(isinstance(v, Tensor) for v in options(weight)):
+            yield (
+                loaders[0],
+                Problem(
+                    f"The loader draws samples by weights, and {use.name or use.contract.title} weighs the "
+                    "classes too: rare classes are favoured twice.",
+                    "Keep one of the two: the sampler, or the weight of the loss.",
+                    severity="warning",
+                ),
+            )
+            return
 
 
 def _no_tensor(contract: LossContract, given: dict[str, Value], module: bool) -> Iterable[Problem]:

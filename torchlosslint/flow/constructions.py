@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.flow.domain import DATA, Domain
-from torchlosslint.flow.values import Const, External, ExtObj, Place, StarV, Tensor, Value
+from torchlosslint.flow.values import Choice, Const, External, ExtObj, Place, StarV, Tensor, Value
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -23,11 +23,16 @@ LOSS_FUNCTION = "loss_function"
 CRITERION = "criterion"  # with weights
 LITERAL = "literal"  # a tensor of some numbers
 COMPUTED = "computed"  # class weights of scikit-learn
+LOADER = "torch.utils.data.DataLoader"
+SAMPLERS = frozenset(
+    {"torch.utils.data.WeightedRandomSampler", "torch.utils.data.sampler.WeightedRandomSampler"}
+)
 MAKERS = frozenset({"torch.tensor", "torch.FloatTensor", "torch.Tensor", "torch.as_tensor"})
 
 
 def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
-    """An instance of a library class was made: told where it is a loss or an activation.
+    """An instance of a library class was made: told where it is a loss, an activation, or a loader
+    that samples by weights.
 
     The event's data: "called", the last part of the name that was called ("MSELoss", "criterion").
     """
@@ -36,6 +41,14 @@ def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
         if contract is not None and contract.parameters and (obj.args or obj.kwargs):
             _weighted(m, contract, obj, place)
         m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const(_called_as(m.calling)))
+    elif obj.qual == LOADER and _sampled(obj.kwargs.get("sampler")):
+        m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const("DataLoader"))
+
+
+def _sampled(sampler: Value | None) -> bool:
+    """Whether a loader draws its samples by weights, whatever is chosen."""
+    found = [v for _, v in sampler.alts] if isinstance(sampler, Choice) else [sampler]
+    return all(isinstance(v, ExtObj) and v.qual in SAMPLERS for v in found)
 
 
 def _weighted(m: Machine, contract: LossContract, obj: ExtObj, place: Place) -> None:
