@@ -72,6 +72,7 @@ class Event:
             that was called. "loss_function": `value` (External) was called, `data` by parameter name.
         "unused": `value` was made for a loss and is never read; what ("criterion" with weights, "literal"
             tensor, "computed" class weights, "once": an attribute), called: the name that holds it.
+        "paired": the difference of `value` (N, 1) and other (N,); the result's root is ("paired", place).
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
     value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts.base import RAISE, WARN
-from torchlosslint.rule import Event, LossUse, Problem, Rule
+from torchlosslint.flow.values import Tensor
+from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .common import BY_SAMPLE, ELEMENTWISE, crossed, of_torch, pair, written
 
@@ -37,6 +38,7 @@ class Broadcast(Rule):
     code = "TLL304"
     name = "broadcast"
     severity = "error"
+    watches = frozenset({"paired", "backward"})
 
     def check_loss(self, use: LossUse) -> Iterable[Problem]:
         scores, target = pair(use)
@@ -66,5 +68,22 @@ class Broadcast(Rule):
             tensor=scores if crossed(scores, target) else target,
         )
 
-    def check_event(self, event: Event) -> Iterable[Problem]:
-        return ()
+    def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+        ends = {place for e in history.of("backward") for kind, place in e.roots if kind == "paired"}
+        for event in history.of("paired") if ends else ():
+            column, row = event.value, event.data.get("other")
+            # Two outputs of networks may be meant to be compared pair by pair.
+            if event.place not in ends or not isinstance(column, Tensor) or not isinstance(row, Tensor):
+                continue
+            if column.grad is not False and row.grad is not False:
+                continue
+            shapes = f"{written(column.shape)} and {written(row.shape)}"
+            yield (
+                event,
+                Problem(
+                    f"The difference of {shapes} has every pair of them, and backward() goes through it: "
+                    "torch says nothing, and every prediction is drawn towards every target.",
+                    "Squeeze the last dimension of the one, or unsqueeze(1) the other.",
+                    tensor=column,
+                ),
+            )

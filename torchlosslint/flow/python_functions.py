@@ -37,6 +37,7 @@ from torchlosslint.flow.values import (
     TupleV,
     Unknown,
     Value,
+    fresh_uid,
 )
 
 if TYPE_CHECKING:
@@ -101,6 +102,20 @@ def _list(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) ->
         held = TupleV(tuple(counted(m, args[0], place).items))
     m.write(out.attrs, "items", held)
     return out
+
+
+def _set(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """A set is a list without repetitions here; constants out of it come in some order."""
+    out = _list(m, args, kwargs, place, frame)
+    held = content(m, out)
+    if isinstance(held, TupleV) and all(isinstance(v, Const) for v in held.items):
+        m.write(out.attrs, "items", TupleV(tuple(dict.fromkeys(held.items))))  # type: ignore[attr-defined]
+    return out
+
+
+def _ord(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    """A whole number, as ord() and hash() give it."""
+    return SymInt(("int", fresh_uid()), 0)
 
 
 def _tuple(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
@@ -345,8 +360,10 @@ _BUILTINS: dict[str, Function] = {
     "len": _len,
     "super": _super,
     "list": _list,
-    "set": _list,
+    "set": _set,
     "sorted": _list,
+    "ord": _ord,
+    "hash": _ord,
     "tuple": _tuple,
     "dict": _dict,
     "getattr": _getattr,

@@ -135,6 +135,15 @@ class Dots:
 
 
 DOTS = Dots()
+
+
+class Flat(int):
+    """The size of a dimension into which several were flattened; `parts` are their sizes, in order."""
+
+    parts: tuple[Any, ...] = ()
+
+
+# A product of symbols and numbers is a symbol with "*" between them ("N*20").
 # A shape: sizes from left to right; None is an unknown size, a str a symbolic one, DOTS (only
 # first) any number of leading sizes. A shape of None: nothing known.
 Shape = tuple[Any, ...]

@@ -50,7 +50,7 @@ from torchlosslint.flow.ops.support import (
     uid_of,
     unknown,
 )
-from torchlosslint.flow.values import Const, ListV, Shape, SymInt, Tensor, TupleV, Unknown, Value
+from torchlosslint.flow.values import DOTS, Const, ListV, Shape, SymInt, Tensor, TupleV, Unknown, Value
 
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 NUMERIC: dict[str, Callable[[float, float], float]] = {
@@ -115,12 +115,27 @@ def binary(op: str, left: Value, right: Value, call: OpCall) -> Value:
         uid=uid,
         of=kept_reduction(op, left, right),
     )
+    if op == "-" and shape is not None and after.grad is not False and call.emit is not None:
+        after = paired(call, left, right, after)
     if op == "//":
         return cut_off(call, after, "//", "floor division has no gradient")
     if dom.kind == UNIT and dom.how == "1/(1+exp())":
         return after.with_(
             trail=call.step(left if isinstance(left, Tensor) else right, "1/(1+exp()) is a sigmoid")
         )
+    return after
+
+
+def paired(call: OpCall, left: Value, right: Value, after: Tensor) -> Tensor:
+    """(N, 1) - (N,) of the same N pairs every number with every other: told, and a root of the result."""
+    if not isinstance(left, Tensor) or not isinstance(right, Tensor):
+        return after
+    for column, row in ((left, right), (right, left)):
+        a, b = column.shape, row.shape
+        if a and b and len(a) == len(b) + 1 == 2 and a[1] == 1 and a[0] == b[0] and a[0] not in (1, None):
+            if a[0] is not DOTS and call.emit is not None:
+                call.emit("paired", column, call.place, other=row)
+                return after.with_(roots=after.roots | {("paired", call.place)})
     return after
 
 

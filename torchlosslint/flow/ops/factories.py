@@ -237,6 +237,10 @@ def tensor(call: OpCall, dtype: str | None = None, name: str = "tensor", copies:
         held = members(data)
         if held and any(isinstance(v, Tensor) for v in held):
             return asking(call, from_list(call, held, dtype, name).with_(shape=None))
+        if held and all(isinstance(v, SymInt) or number(v) is not None for v in held):
+            whole = all(isinstance(v, SymInt) or integer(v) is not None for v in held)
+            dtype = dtype or ("int64" if whole else "float32")
+            return asking(call, Tensor(Domain(DATA), dtype=dtype, shape=(None,), grad=False))
         shape = () if isinstance(data, SymInt) else None
         return asking(call, Tensor(Domain(DATA), dtype=dtype, shape=shape, grad=False))
     return unknown(name, data)

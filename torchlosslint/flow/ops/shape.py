@@ -13,6 +13,7 @@ from torchlosslint.flow.ops.shapes import (
     axis_after_insert,
     elements,
     from_left,
+    product,
     rank,
     same_axis,
     size_args,
@@ -21,6 +22,7 @@ from torchlosslint.flow.ops.shapes import (
     without_axis,
 )
 from torchlosslint.flow.ops.support import (
+    flagged,
     integers,
     operand,
     register,
@@ -28,7 +30,7 @@ from torchlosslint.flow.ops.support import (
     setting,
     unknown,
 )
-from torchlosslint.flow.values import DOTS, Const, Shape, SymInt, Tensor, Unknown, Value
+from torchlosslint.flow.values import DOTS, Const, Shape, Step, SymInt, Tensor, Unknown, Value
 
 
 def moved_dim(tensor: Tensor, dim: int | None) -> Domain:
@@ -62,8 +64,40 @@ def view(call: OpCall) -> Value:
         if rest and total % rest == 0:
             new = [total // rest if n == -1 else n for n in new]
     shape = tuple(None if n == -1 else n for n in new)
+    if shape and (at := rank(old)) is not None and old is not None and at >= len(shape):
+        # The last sizes stay, and what is in front of them becomes one.
+        kept = len(shape) - 1
+        if shape[1:] == old[at - kept :] and None not in shape[1:]:
+            flat = product(old[: at - kept])
+            if new[0] in (-1, None) or new[0] == flat:
+                shape = (flat, *shape[1:])
     dim = viewed_axis(x, sizes, list(new)) if x.dom.kind in (PROBS, LOGPROBS) else x.dom.dim
-    return reshaped(x, shape=shape, dom=moved_dim(x, dim))
+    dom = moved_dim(x, dim)
+    if len(shape) == 2 and scrambles(x, shape[1]):
+        dom = flagged(dom, "scrambled")
+        step = Step(
+            x.trail, call.place, f"view(-1, {shape[1]}) cuts through the axis of the {shape[1]} classes", dom
+        )
+        return reshaped(x, shape=shape, dom=dom, trail=step)
+    return reshaped(x, shape=shape, dom=dom)
+
+
+def scrambles(x: Tensor, width: Any) -> bool:
+    """Whether rows of width C cut across the channels of a convolution's (N, C, H, W)."""
+    old = x.shape
+    known = rank(old)
+    if (
+        old is None
+        or known is None
+        or known < 3
+        or not isinstance(width, int)
+        or width < 2
+        or old[1] != width
+    ):
+        return False
+    dom = x.dom.base if x.dom.kind in (PROBS, LOGPROBS) and x.dom.base is not None else x.dom
+    made_by = dom.how.startswith("nn.Conv") or (x.dom.kind in (PROBS, LOGPROBS) and x.dom.dim == 1)
+    return made_by and isinstance(old[-1], int) and old[-1] not in (1, width)
 
 
 def view_size(x: Tensor, value: Value) -> Any:
@@ -133,7 +167,7 @@ def flatten(call: OpCall, start: int = 0) -> Value:
         return reshaped(x, shape=(1,))
     if a is None or b is None or a > b:
         return unknown("flatten")
-    total = elements(x.shape[a : b + 1])
+    total = product(x.shape[a : b + 1])
     dim = from_left(x.dom.dim, known) if x.dom.dim is not None else None
     if dim is not None and a != b:
         dim = dim if dim < a else dim - (b - a) if dim > b else None

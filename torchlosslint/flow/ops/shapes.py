@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from torchlosslint.flow.domain import Domain
 from torchlosslint.flow.ops.call import const, integer, items
-from torchlosslint.flow.values import DOTS, Const, Shape, SymInt, Tensor, TupleV, Value
+from torchlosslint.flow.values import DOTS, Const, Flat, Shape, SymInt, Tensor, TupleV, Value
 
 
 def rank(shape: Shape | None) -> int | None:
@@ -174,6 +176,29 @@ def elements(shape: Shape | None) -> int | None:
             return None
         total *= size
     return total
+
+
+def parts_of(size: Any) -> tuple[Any, ...]:
+    """The sizes that were flattened into one; the size itself where it is none of these."""
+    if isinstance(size, Flat):
+        return size.parts
+    if isinstance(size, str) and "*" in size:
+        return tuple(int(p) if p.isdigit() else p for p in size.split("*"))
+    return (size,)
+
+
+def product(sizes: Sequence[Any]) -> Any:
+    """The size of several dimensions flattened into one; remembers which they were, in order."""
+    if len(sizes) == 1:
+        return sizes[0]
+    parts = tuple(p for s in sizes for p in parts_of(s))
+    if all(isinstance(p, int) for p in parts):
+        flat = Flat(prod(parts))
+        flat.parts = parts
+        return flat
+    if any(not isinstance(p, (int, str)) for p in parts):
+        return None
+    return "*".join(map(str, parts))
 
 
 def size_value(tensor: Tensor, axis: int) -> Value:
