@@ -159,7 +159,10 @@ def _result(reached: LossReached, no_grad: bool) -> Tensor:
     place = reached.place
     grad, cut, roots = _gradient(reached)
     if no_grad or grad is False:
-        grad, cut, roots = False, "no_grad" if no_grad else cut, NO_ROOTS
+        # A mark, so that a sum that is back-propagated tells that this term adds nothing to it.
+        dead = grad is False and cut and not no_grad and getattr(reached.input, "role", "") == "model"
+        grad, cut = False, "no_grad" if no_grad else cut
+        roots = frozenset({("dead", place)}) if dead else NO_ROOTS
     else:
         roots = roots | {("loss", place)}
     if how := _averaged(reached):

@@ -9,12 +9,13 @@ from torchlosslint.flow import definitions, loops, training
 from torchlosslint.flow.facts import disjoin, equals
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.operators import binary
-from torchlosslint.flow.ops import stored
+from torchlosslint.flow.ops import leaf, stored
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.values import (
     NO_GUARD,
     NONE,
+    TRUE,
     Const,
     External,
     Guard,
@@ -362,7 +363,11 @@ def assign(m: Machine, target: ir.Expr, value: Value, frame: Frame) -> None:
     if isinstance(target, ir.Name):
         assign_name(m, target.id, value, frame)
     elif isinstance(target, ir.Attr):
-        m.set_attr(m.eval(target.value, frame), target.attr, value)
+        obj = m.eval(target.value, frame)
+        if target.attr == "requires_grad" and isinstance(obj, Tensor) and value == TRUE:
+            m.assign(target.value, leaf(obj), frame)
+        else:
+            m.set_attr(obj, target.attr, value)
     elif isinstance(target, (ir.Tuple, ir.List)):
         unpack(m, target.items, value, frame)
     elif isinstance(target, ir.Sub):

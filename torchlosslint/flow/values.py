@@ -160,8 +160,9 @@ class Tensor(Value):
     role: "" | "model" (came out of a network) | "data" | "noise".
     of: for a reduction, (uid of what was reduced, dim), so that `e / e.sum(1)` is seen.
     roots: what its gradient leads through: ("loss", place), ("sum", place) of an accumulation,
-        ("module", serial) of the outermost modules, ("leaf", uid) of parameters. Empty where none
-        is known or the gradient is cut. Stands outside equality; a join keeps both sides'.
+        ("module", serial) of the outermost modules, ("leaf", uid) of parameters; ("dead", place) of a
+        loss in it that no gradient leads through. Empty where none is known or the gradient is cut.
+        Stands outside equality; a join keeps both sides'.
     """
 
     __slots__ = ("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of", "roots")

@@ -22,7 +22,7 @@ from torchlosslint.flow.ops import (
     repeats,
 )
 from torchlosslint.flow.ops.arithmetic import binary, unary
-from torchlosslint.flow.ops.casts import attribute
+from torchlosslint.flow.ops.casts import attribute, leaf
 from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row, stored
 from torchlosslint.flow.ops.names import normalise
 from torchlosslint.flow.ops.support import FUNCTIONS, LAYERS, METHODS
@@ -40,6 +40,7 @@ __all__ = [
     "attribute",
     "binary",
     "index",
+    "leaf",
     "normalise",
     "row",
     "stored",

@@ -94,13 +94,18 @@ def detach(call: OpCall, what: str = "detach()") -> Value:
     return cut_off(call, x, what) if isinstance(x, Tensor) else unknown(what, x)
 
 
+def leaf(x: Tensor) -> Tensor:
+    """The tensor once it requires a gradient: a leaf, unless it has a graph already."""
+    return x.with_(grad=True, roots=x.roots | {("leaf", x.uid)}) if x.grad is False else x.with_(grad=True)
+
+
 def requires_grad_(call: OpCall) -> Value:
     """x.requires_grad_(True): a leaf from here on."""
     x, wanted = operand(call), call.arg(1, "requires_grad", TRUE)
     if not isinstance(x, Tensor):
         return x if isinstance(x, Unknown) else unknown("requires_grad_", x)
     if wanted == TRUE:
-        return x.with_(grad=True, cut="", roots=frozenset({("leaf", x.uid)}))
+        return leaf(x)
     return cut_off(call, x, "requires_grad_(False)") if wanted == FALSE else x.with_(grad=None)
 
 

@@ -317,6 +317,10 @@ def single(tensor: Tensor, item: Tensor, uid: int) -> Tensor:
 def stored(tensor: Tensor, idx: Value, value: Value) -> Tensor:
     """The tensor after `tensor[idx] = value`: one-hot where each row of zeros got its single one."""
     dom = value.dom if isinstance(value, Tensor) else None
+    if isinstance(value, Tensor) and value.grad:
+        tensor = tensor.with_(grad=True, roots=tensor.roots | value.roots, role=value.role)
+    elif tensor.grad is False and not isinstance(value, Const) and (dom is None or value.grad is None):
+        tensor = tensor.with_(grad=None)
     if dom is not None and dom == tensor.dom:
         return tensor
     blank = tensor.dom.how == "empty" or (tensor.dom.kind == NUMBER and tensor.dom.low == 0)

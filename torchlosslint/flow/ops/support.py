@@ -154,11 +154,16 @@ def gradient(call: OpCall, values: Iterable[Value | None]) -> tuple[bool | None,
             elif value.grad is None and found is False:
                 found = None
             cut = cut or value.cut
-        elif isinstance(value, Unknown) and found is False and not value.config:
+        elif isinstance(value, Unknown) and found is False and may_be_tensor(value):
             found = None
     if found is not False and call.no_grad:
         return False, "no_grad"
     return (found, "") if found is not False else (False, cut)
+
+
+def may_be_tensor(value: Unknown) -> bool:
+    """Whether something unknown may be a tensor: an option of the command line is none."""
+    return not value.config or (isinstance(value.key, tuple) and value.key[0] in ("param", "attr"))
 
 
 def role(values: Iterable[Value | None]) -> str:
@@ -182,9 +187,10 @@ def role(values: Iterable[Value | None]) -> str:
 LASTING = frozenset({"mean", "summed", "total"})
 
 
-def lasting(found: Roots) -> Roots:
-    """The roots that a cut of the gradient leaves."""
-    return frozenset(r for r in found if r[0] in LASTING) if found else found
+def lasting(found: Roots, dead: bool = False) -> Roots:
+    """The roots that a cut of the gradient leaves. `dead`: and the marks of losses that never had one,
+    which a sum of such losses hands on."""
+    return frozenset(r for r in found if r[0] in LASTING or (dead and r[0] == "dead")) if found else found
 
 
 def roots(tensors: Iterable[Tensor]) -> Roots:
@@ -217,7 +223,7 @@ def made(
         "grad": grad,
         "cut": cut,
         "role": role(operands),
-        "roots": roots(tensors) if grad is not False else lasting(roots(tensors)),
+        "roots": roots(tensors) if grad is not False else lasting(roots(tensors), not call.no_grad),
         "trail": Step(getattr(source, "trail", None), call.place, note, dom)
         if note
         else getattr(source, "trail", None),
