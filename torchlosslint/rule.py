@@ -67,6 +67,7 @@ class Event:
             whether the innermost loop is over the batches of a DataLoader.
         "average": `value`, a total of losses over the batches of a loader, is divided by a length: by the
             number of samples where the losses are means (samples), by that of batches where they are sums.
+        "idle": an optimizer steps after backward() on `value`, which leads through none of its modules.
         "index": `value[index]` of a loss that is one number.
         "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
             that was called. "loss_function": `value` (External) was called, `data` by parameter name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torchlosslint.flow.domain import BOUNDED, DATA, LOGPROBS, PROBS, SCORES, UNIT
+from torchlosslint.flow.domain import BOUNDED, DATA, INDICES, LOGPROBS, PROBS, SCORES, UNIT
 from torchlosslint.flow.values import Place, Tensor
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
@@ -82,6 +82,8 @@ def _problem(use: LossUse, scores: Tensor, target: Tensor, heads: dict[Place, bo
 def _class_scores(scores: Tensor, target: Tensor, is_decoded: bool) -> bool:
     """Whether these are the scores of several classes."""
     dom, size = scores.dom, size_of_classes(scores)
+    if target.dom.how == "labels" and target.dom.kind == INDICES and dom.kind in (SCORES, UNIT, BOUNDED):
+        return "normalized" not in dom.flags  # the labels of a set of classes, whatever is fitted to them
     if size == 1:
         return False
     if dom.kind in (PROBS, LOGPROBS):

@@ -251,6 +251,8 @@ def _shape(m: Machine, obj: Tensor) -> Value:
 
 def set_attr(m: Machine, obj: Value, name: str, value: Value) -> None:
     """Write an attribute of any value."""
+    if name in ("grad", "_grad"):
+        m.steps_seen.meddled = True
     if isinstance(obj, Choice):
         for guard, alt in obj.alts:
             if isinstance(alt, Obj) and m.consistent(guard):

@@ -101,10 +101,12 @@ def call_function(
     key: object = None
     if func.owner is not None and args and type(args[0]) is Instance and caller is not None:
         receiver = fingerprint(args[0])
+        # What a gradient leads through stands outside equality; a forward gets its own module's identity.
+        ways = tuple([training.roots_of(a) for a in (*args[1:], *kwargs.values())])
+        own = None if func.qualname.endswith(".forward") else args[0].serial
         key = (
-            *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items())),
+            *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items()), ways, own),
             *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
-            tuple([a.roots for a in args if type(a) is Tensor]),
         )
         if receiver is None:
             key = None
@@ -397,7 +399,7 @@ def call_instance(
     if forward is not None and any(isinstance(b, External) for b in obj.cls.mro):
         if isinstance(forward, Func) and forward.owner is not None and "forward" not in obj.attrs:
             result = call_function(m, forward, [obj, *args], kwargs, place, frame)
-            result = training.from_module(result, obj, [*args, *kwargs.values()])
+            result = training.from_module(m, result, obj, [*args, *kwargs.values()])
             return through(m, result, place, f"comes back from {obj.cls.name}.forward")
         return call(m, forward, args, kwargs, place, frame)
     return _as_library_object(m, obj, args, kwargs, place, frame)
@@ -467,7 +469,7 @@ def call_object(
     if contract is not None:
         return losses.reach_module(m, contract, obj, args, kwargs, place, frame)
     if qual == nn_modules.SEQUENTIAL:
-        return training.from_module(run_sequence(m, obj, args, place, frame), obj, args)
+        return training.from_module(m, run_sequence(m, obj, args, place, frame), obj, args)
     if qual in nn_modules.WRAPPERS:
         inner = nn_modules.wrapped(obj)
         return (
@@ -478,8 +480,8 @@ def call_object(
         # The activation's own place is where it was made: that is what a user would edit.
         made = libraries.run_handler(m, handler, args, kwargs, obj.place or place, frame, obj)
         if qual in nn_modules.WEIGHTED:
-            made = training.from_module(made, obj, args)
+            made = training.from_module(m, made, obj, args)
         return through(m, made, place, "is applied here") if obj.place not in (None, place) else made
     if models.is_model(obj):
-        return training.from_module(models.call(m, obj, args, kwargs, place, frame), obj, args)
+        return training.from_module(m, models.call(m, obj, args, kwargs, place, frame), obj, args)
     return libraries.call_object(m, obj, args, kwargs, place, frame)

@@ -13,6 +13,7 @@ from torchlosslint.flow import (
     losses,
     models,
     nn_modules,
+    optimizers,
     python_functions,
     tables,
     training,
@@ -304,6 +305,11 @@ def call_method(
     if obj.qual.startswith("builtins.") or obj.qual.startswith("itertools."):
         return m.unknown("a method of an iterator")
     run_callbacks(m, args, place, frame)
+    if optimizers.is_optimizer(obj):
+        if name == "step":
+            optimizers.stepped(m, obj, args, frame)
+        elif name == "add_param_group":
+            m.write(obj.attrs, "extended", TRUE)
     if obj.qual.startswith(distributions.PACKAGE):
         return distributions.method(obj, name, place)
     return Unknown(f"a method of a library object: {obj.qual}.{name}")

@@ -12,6 +12,7 @@ from torchlosslint.flow.domain import ANY, POSITIVE, Domain
 from torchlosslint.flow.values import (
     NO_ROOTS,
     NONE,
+    VAGUE,
     Choice,
     Const,
     ExtObj,
@@ -23,6 +24,7 @@ from torchlosslint.flow.values import (
     TupleV,
     Unknown,
     Value,
+    vague,
 )
 
 if TYPE_CHECKING:
@@ -214,6 +216,8 @@ def _gradient(reached: LossReached) -> tuple[bool | None, str, Roots]:
     cut, roots = "", NO_ROOTS
     for value in reached.given.values():
         for part in [v for _, v in value.alts] if isinstance(value, Choice) else [value]:
+            if vague(part):
+                roots = roots | {VAGUE}
             if isinstance(part, Tensor):
                 grad = True if part.grad else None if part.grad is None and grad is False else grad
                 cut = cut or part.cut

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from torchlosslint.flow.facts import compatible, narrow
 from torchlosslint.flow.memo import Entry
+from torchlosslint.flow.optimizers import Steps
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.state import Journal
 from torchlosslint.flow.values import (
@@ -93,6 +94,7 @@ class Machine:
         self.uncalled = False  # whether this one is a function that nothing calls
         # The loops that are running: whether over the batches of a DataLoader, and its identity.
         self.loops: list[tuple[bool, object]] = []
+        self.steps_seen = Steps()
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
@@ -108,6 +110,7 @@ class Machine:
         self.entry += 1
         self.propagated.clear()
         self.loops.clear()
+        self.steps_seen.begin()
         self.limit = limit
         self.facts = NO_GUARD
         self.chosen = NO_GUARD

@@ -125,6 +125,8 @@ def fingerprint(obj: Instance) -> object:
             return value.func if isinstance(value.func, str) else of(value.func), of(value.self)
         if isinstance(value, Partial):
             return of(value.func), tuple([of(v) for v in value.args]), tuple(value.kwargs)
+        if isinstance(value, Tensor) and value.roots:
+            return value, value.roots
         return value
 
     try:

@@ -354,6 +354,7 @@ def call_method(
         removed = list_method(m, obj, name, args, place, frame)
         return removed if name == "pop" else obj
     if name in ("parameters", "named_parameters", "buffers", "named_buffers"):
+        m.steps_seen.modules[obj.serial] = obj
         return Unknown("parameters of a module", ("parameters", obj.serial))
     if name in MODULE_METHODS and name not in ("items", "values", "keys", "pop", "update"):
         return m.unknown(f"the result of .{name}()")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import averages
+from torchlosslint.flow import averages, optimizers
 from torchlosslint.flow.values import (
     FALSE,
     NO_ROOTS,
     TRUE,
+    VAGUE,
     Choice,
     Const,
     DictV,
@@ -25,6 +26,7 @@ from torchlosslint.flow.values import (
     Unknown,
     Value,
     fresh_uid,
+    vague,
 )
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def backward(
     data.update({k: v for k, v in kwargs.items() if k in ("gradient", "retain_graph")})
     if data.get("retain_graph") != TRUE:
         m.propagated.update(_identities(value))
+    optimizers.propagated(m, value, roots_of(value), place)
     m.sink.event(m, "backward", value, place, frame, **data)
 
 
@@ -209,15 +212,18 @@ def marked(value: Value, root: tuple[str, object]) -> Value:
     )
 
 
-def from_module(result: Value, module: ExtObj | Instance, args: list[Value]) -> Value:
+def from_module(m: Machine, result: Value, module: ExtObj | Instance, args: list[Value]) -> Value:
     """What a module gives: its gradient leads through the module, whatever it has inside."""
+    optimizers.called(m, module, result)
     before = NO_ROOTS.union(*(roots_of(a) for a in args))
+    given = frozenset({VAGUE}) if any(vague(a) for a in args) else NO_ROOTS
     own = ("module", module.serial)
 
     def change(tensor: Tensor) -> Tensor:
-        if not tensor.grad:
+        if tensor.grad is False:
             return tensor
-        outside = {r for r in tensor.roots if r in before or r[0] not in ("module", "leaf")}
-        return tensor.with_(roots=frozenset(outside | {own}))
+        # All that went in counts, for what happens inside may not be followed to the end.
+        kept = frozenset(r for r in tensor.roots if r[0] not in ("module", "leaf", "unknown"))
+        return tensor.with_(roots=kept | before | given | {own})
 
     return _mapped(result, change)

@@ -222,6 +222,28 @@ class Tensor(Value):
         return f"T{self.dom}{self.shape or ''}{self.dtype or ''}"
 
 
+# Unknown values of these kinds are batches of data: no gradient comes through them.
+_BATCHES = (
+    "comes out of an iterable",
+    "comes out of a data loader",
+    "parameter of a function that nothing calls",
+    "a detached tensor",
+)
+_WAYS = frozenset({"module", "leaf", "loss", "unknown"})  # roots that a gradient leads through
+VAGUE = ("unknown", 0)  # a root: part of the way of the gradient is not known
+
+
+def vague(value: Value | None) -> bool:
+    """Whether a gradient may lead through a value in a way that is not known."""
+    if isinstance(value, Tensor):
+        return value.grad is not False and not any(kind in _WAYS for kind, _ in value.roots)
+    if isinstance(value, Choice):
+        return any(vague(v) for _, v in value.alts)
+    if isinstance(value, (TupleV, StarV)):
+        return any(vague(v) for v in value.items)
+    return isinstance(value, Unknown) and not value.config and value.reason not in _BATCHES
+
+
 class TupleV(Value):
     """An immutable sequence of known length."""
 

@@ -23,8 +23,9 @@ from torchlosslint.flow.ops import (
 )
 from torchlosslint.flow.ops.arithmetic import binary, unary
 from torchlosslint.flow.ops.casts import attribute, leaf
-from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row, stored
+from torchlosslint.flow.ops.indexing import ELLIPSIS, EllipsisV, SliceV, index, row
 from torchlosslint.flow.ops.names import normalise
+from torchlosslint.flow.ops.storing import stored
 from torchlosslint.flow.ops.support import FUNCTIONS, LAYERS, METHODS
 
 for _name, _handler in METHODS.items():

@@ -91,7 +91,7 @@ def same(call: OpCall) -> Value:
 def detach(call: OpCall, what: str = "detach()") -> Value:
     """x.detach()."""
     x = operand(call)
-    return cut_off(call, x, what) if isinstance(x, Tensor) else unknown(what, x)
+    return cut_off(call, x, what) if isinstance(x, Tensor) else Unknown("a detached tensor")
 
 
 def leaf(x: Tensor) -> Tensor:

@@ -7,19 +7,16 @@ from functools import partial
 from typing import Any
 
 from torchlosslint.flow.domain import (
-    ANY,
     DATA,
     INDICES,
     LOGPROBS,
-    NUMBER,
-    ONEHOT,
     POSITIVE,
     PROBS,
     SCORES,
     UNIT,
     Domain,
 )
-from torchlosslint.flow.ops.call import OpCall, const, integer, items, number
+from torchlosslint.flow.ops.call import OpCall, const, integer, items
 from torchlosslint.flow.ops.joining import axis_lost, dropped, picked
 from torchlosslint.flow.ops.shapes import added_axis, axis_after_insert, from_left, rank, size_at, with_axis
 from torchlosslint.flow.ops.support import (
@@ -38,7 +35,6 @@ from torchlosslint.flow.values import (
     NONE,
     Const,
     External,
-    ExtObj,
     ListV,
     Shape,
     SymInt,
@@ -312,36 +308,6 @@ def single(tensor: Tensor, item: Tensor, uid: int) -> Tensor:
     return part(
         tensor, shape=shape, dom=dom.replace(dim=at - used + gives if gives is not None else None), uid=uid
     )
-
-
-def stored(tensor: Tensor, idx: Value, value: Value) -> Tensor:
-    """The tensor after `tensor[idx] = value`: one-hot where each row of zeros got its single one."""
-    dom = value.dom if isinstance(value, Tensor) else None
-    if isinstance(value, Tensor) and value.grad:
-        tensor = tensor.with_(grad=True, roots=tensor.roots | value.roots, role=value.role)
-    elif tensor.grad is False and not isinstance(value, Const) and (dom is None or value.grad is None):
-        tensor = tensor.with_(grad=None)
-    if dom is not None and dom == tensor.dom:
-        return tensor
-    blank = tensor.dom.how == "empty" or (tensor.dom.kind == NUMBER and tensor.dom.low == 0)
-    if blank and dom is not None and dom.kind == ONEHOT:
-        return tensor.with_(dom=dom, uid=None)
-    if (
-        blank
-        and number(value) == 1
-        and isinstance(idx, TupleV)
-        and len(idx.items) == 2
-        and rowwise(*idx.items)
-    ):
-        return tensor.with_(dom=Domain(ONEHOT, "one_hot", flags=tensor.dom.flags), uid=None)
-    return tensor.with_(dom=ANY, uid=None)
-
-
-def rowwise(rows: Value, columns: Value) -> bool:
-    """Whether the first index counts all rows, and the second says one column for each."""
-    counted = isinstance(rows, ExtObj) and rows.qual == "builtins.range" and len(rows.args) == 1
-    counted = counted or (isinstance(rows, Tensor) and rows.dom.how == "arange")
-    return counted and isinstance(columns, (Tensor, Unknown))
 
 
 def select(call: OpCall) -> Value:

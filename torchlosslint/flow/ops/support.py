@@ -9,6 +9,7 @@ from torchlosslint.flow.domain import ANY, LOGPROBS, LOGUNIT, PROBS, SCORES, UNI
 from torchlosslint.flow.ops.call import Handler, OpCall, const, integer
 from torchlosslint.flow.values import (
     NO_ROOTS,
+    VAGUE,
     Choice,
     Const,
     External,
@@ -22,6 +23,7 @@ from torchlosslint.flow.values import (
     Unknown,
     Value,
     fresh_uid,
+    vague,
 )
 
 FUNCTIONS: dict[str, Handler] = {}
@@ -193,12 +195,15 @@ def lasting(found: Roots, dead: bool = False) -> Roots:
     return frozenset(r for r in found if r[0] in LASTING or (dead and r[0] == "dead")) if found else found
 
 
-def roots(tensors: Iterable[Tensor]) -> Roots:
+def roots(operands: Iterable[Value | None]) -> Roots:
     """What the gradient of an operation on these operands leads through."""
     found = NO_ROOTS
-    for tensor in tensors:
-        if tensor.roots and tensor.roots is not found:
-            found = found | tensor.roots if found else tensor.roots
+    for value in operands:
+        if isinstance(value, Tensor) and value.roots:
+            if value.roots is not found:
+                found = found | value.roots if found else value.roots
+        if VAGUE not in found and vague(value):
+            found = found | {VAGUE}
     return found
 
 
@@ -223,7 +228,7 @@ def made(
         "grad": grad,
         "cut": cut,
         "role": role(operands),
-        "roots": roots(tensors) if grad is not False else lasting(roots(tensors), not call.no_grad),
+        "roots": roots(operands) if grad is not False else lasting(roots(operands), not call.no_grad),
         "trail": Step(getattr(source, "trail", None), call.place, note, dom)
         if note
         else getattr(source, "trail", None),
