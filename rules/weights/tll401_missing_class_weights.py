@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.flow.values import Const, Tensor, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .common import CHOOSING, size_of_classes, unweighted
@@ -16,7 +17,8 @@ class MissingClassWeights(Rule):
         Looks at the losses over several classes that a network is trained with and that are
         given no weights. Whether the classes are balanced is in the data, not in the code: this is a
         note, and shown only where the rule is selected (`--select TLL401`). The summary counts
-        the places.
+        the places. Left out are losses that the program weighs itself (`reduction="none"`) and those
+        in which every sample is a class of its own.
 
     Why it is bad
         Where one class has 95% of the samples, always predicting it is 95% right and has a small
@@ -46,6 +48,8 @@ class MissingClassWeights(Rule):
         for use in history.losses:
             if use.contract.key not in CHOOSING or use.no_grad or not unweighted(use):
                 continue
+            if _each_its_own(use.target) or use.config.get("reduction") == Const("none"):
+                continue
             count = size_of_classes(use)
             over = f" over {count} classes" if count is not None and count > 1 else ""
             yield (
@@ -58,3 +62,8 @@ class MissingClassWeights(Rule):
                     severity="note",
                 ),
             )
+
+
+def _each_its_own(target: Value) -> bool:
+    """Whether each sample of the batch is a class of its own, as in contrastive learning."""
+    return isinstance(target, Tensor) and target.dom.how == "arange"

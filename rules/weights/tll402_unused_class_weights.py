@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torchlosslint.flow.values import Const, ExtObj, Tensor, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
-from .common import CHOOSING, size_of_classes, unweighted
+from .common import CHOOSING, size_of_classes, unweighted, weights
 
 _INTENDED = ("weight", "balance")  # a tensor that nothing reads tells by its name alone what it was for
 
@@ -72,6 +72,18 @@ class UnusedClassWeights(Rule):
                         f"Train with {name}, or delete it.",
                     ),
                 )
+            elif what == "parameter":
+                inner = _inside(history, event)
+                if inner is None:
+                    continue
+                yield (
+                    event,
+                    Problem(
+                        f"{_text(event.data['owner'])} is given {name} and never reads it: {inner.name} "
+                        "inside is computed without weights.",
+                        f"Hand {name} on to the loss inside: weight={name}.",
+                    ),
+                )
             elif what in ("literal", "computed"):
                 plain = _plain_loss(history, value if what == "literal" else None)
                 if plain is None or (what == "literal" and not any(w in name.lower() for w in _INTENDED)):
@@ -86,14 +98,30 @@ class UnusedClassWeights(Rule):
                 )
 
 
-def _plain_loss(history: History, weights: Value | None) -> LossUse | None:
+def _plain_loss(history: History, given: Value | None) -> LossUse | None:
     """A loss over classes that is given no weights; over as many classes as there are weights."""
-    length = weights.shape[0] if isinstance(weights, Tensor) and weights.shape else None
+    length = given.shape[0] if isinstance(given, Tensor) and given.shape else None
     for use in history.losses:
         if use.contract.key in CHOOSING and not use.no_grad and unweighted(use):
-            if weights is None or size_of_classes(use) in (None, length):
+            if given is None or size_of_classes(use) in (None, length):
                 return use
     return None
+
+
+def _inside(history: History, event: Event) -> LossUse | None:
+    """A loss without weights that the class itself computes, where none that it computes has weights."""
+    path, first, last = (event.data[key] for key in ("path", "first", "last"))
+    if not (isinstance(first, Const) and isinstance(last, Const)):
+        return None
+    found = [
+        use
+        for use in history.losses
+        if use.place is not None
+        and use.place.path == _text(path)
+        and int(str(first.value)) <= use.place.o <= int(str(last.value))
+        and "weight" in weights(use.contract)
+    ]
+    return found[0] if found and all(unweighted(use) for use in found) else None
 
 
 def _text(value: Value) -> str:

@@ -361,6 +361,8 @@ def instantiate(
         if isinstance(klass, ClassV):
             init = klass.attrs.get("__init__")
             if isinstance(init, Func):
+                if args or kwargs:
+                    constructions.given(m, cls, init, args, kwargs, place)
                 call_function(m, init, [obj, *args], kwargs, place, frame)
                 return obj
             if klass.is_dataclass and klass.fields:

@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.flow.domain import DATA, Domain
-from torchlosslint.flow.values import Choice, Const, External, ExtObj, Place, StarV, Tensor, Value
+from torchlosslint.flow.values import (
+    Choice,
+    ClassV,
+    Const,
+    External,
+    ExtObj,
+    Func,
+    ListV,
+    Place,
+    StarV,
+    Tensor,
+    TupleV,
+    Value,
+)
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -22,6 +35,7 @@ LOSS_FUNCTION = "loss_function"
 # What may be made for a loss and not be used.
 CRITERION = "criterion"  # with weights
 LITERAL = "literal"  # a tensor of some numbers
+PARAMETER = "parameter"  # given to a class of the program
 COMPUTED = "computed"  # class weights of scikit-learn
 LOADER = "torch.utils.data.DataLoader"
 SAMPLERS = frozenset(
@@ -70,6 +84,30 @@ def literal(m: Machine, qual: str, made_: Value, place: Place) -> None:
         and made_.shape[0] > 1
     ):
         m.made[LITERAL, place] = made_
+
+
+def given(
+    m: Machine, cls: ClassV, init: Func, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> None:
+    """A class of the program is made with arguments: some numbers in a row for a parameter that says
+    that it is for weights are noted."""
+    names = [p.name for p in init.node.params][1:]
+    for name, value in (*zip(names, args, strict=False), *kwargs.items()):
+        if "weight" in name and _several(value):
+            m.made[PARAMETER, place] = value
+            m.given[place] = (cls, init, name)
+
+
+def _several(value: Value) -> bool:
+    """Whether this is a row of two numbers or more."""
+    if isinstance(value, Tensor):
+        return value.shape is not None and len(value.shape) == 1 and value.shape[0] not in (0, 1)
+    held = value.attrs.get("items") if isinstance(value, ListV) else None
+    return (
+        isinstance(held, TupleV)
+        and len(held.items) > 1
+        and all(isinstance(v, Const) and isinstance(v.value, (int, float)) for v in held.items)
+    )
 
 
 def computed(m: Machine, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame) -> Value:

@@ -17,6 +17,7 @@ from torchlosslint.flow.state import Journal
 from torchlosslint.flow.values import (
     NO_GUARD,
     ClassV,
+    Func,
     Guard,
     Instance,
     Place,
@@ -87,6 +88,7 @@ class Machine:
         self.functions: list[Any] = []
         self.frame: Frame | None = None
         self.made: dict[tuple[str, Place], Value] = {}  # weights and weighted criteria, see flow.unused
+        self.given: dict[Place, tuple[ClassV, Func, str]] = {}  # which parameter such weights are for
         self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far

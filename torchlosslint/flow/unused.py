@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torchlosslint.flow.constructions import PARAMETER
 from torchlosslint.flow.once import used_once
 from torchlosslint.flow.scope import Frame
-from torchlosslint.flow.values import Const, Place
+from torchlosslint.flow.values import Const, External, Place, Value
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -57,15 +58,33 @@ def tell(interpreter: Interpreter) -> None:
         return
     index = _Index(interpreter)
     for (kind, place), _ in made:
+        if kind == PARAMETER:
+            _parameter(interpreter, index, place)
+            continue
         name = index.unread(place)
         if name:
             _report(interpreter, index.modules[place.path], place, kind, name)
 
 
-def _report(m: Interpreter, module: ModuleInfo, place: Place, kind: str, name: str) -> None:
+def _parameter(m: Interpreter, index: _Index, place: Place) -> None:
+    """Weights that a class of the program was given: reported where the class never reads them."""
+    cls, init, name = m.given[place]
+    if index.opaque or place.path not in index.modules or not index.param_unread(init.node, name):
+        return
+    inside = Unit(cls.node, cls.module, (), [])
+    _collect(cls.node, inside)
+    body = {
+        "path": Const(cls.module.path),
+        "first": Const(min(inside.ordinals, default=0)),
+        "last": Const(max(inside.ordinals, default=0)),
+    }
+    _report(m, index.modules[place.path], place, PARAMETER, name, owner=Const(cls.name), **body)
+
+
+def _report(m: Interpreter, module: ModuleInfo, place: Place, kind: str, name: str, **data: Value) -> None:
     value = m.made.get((kind, place), Const(None))
     frame = Frame(module, m.module_scope(module))
-    m.sink.event(m, UNUSED, value, place, frame, what=Const(kind), called=Const(name))
+    m.sink.event(m, UNUSED, value, place, frame, what=Const(kind), called=Const(name), **data)
 
 
 class _Index:
@@ -77,7 +96,7 @@ class _Index:
         self.by_name: dict[str, list[Unit]] = {}
         self.by_attr: dict[str, list[Unit]] = {}
         self.by_file: dict[str, list[Unit]] = {}
-        self.functions: dict[str, list[tuple[ir.FuncDef, tuple[int, ...]]]] = {}
+        self.functions: dict[str, list[ir.FuncDef]] = {}
         self.params: dict[int, set[str]] = {}  # of functions, by identity
         self.imported: dict[str, set[str]] = {}  # names that stand for imported things, by file
         self.opaque = False
@@ -101,7 +120,7 @@ class _Index:
             if isinstance(stmt, ir.FuncDef):
                 inner = (*around, id(stmt))
                 self.params[id(stmt)] = {p.name for p in stmt.params}
-                self.functions.setdefault(stmt.name, []).append((stmt, inner))
+                self.functions.setdefault(stmt.name, []).append(stmt)
             bodies: list[list[ir.Stmt]] = []
             for name in stmt.__struct_fields__:
                 part = getattr(stmt, name)
@@ -212,13 +231,13 @@ class _Index:
             if not _mentions(target, name, attr) and _carries(stmt.value, -1, name, attr):
                 return self._dead(target, unit, depth + 1)
         if isinstance(stmt, (ir.ExprStmt, ir.Assign, ir.Return)) and stmt.value is not None:
-            return self._handed_on(stmt.value, name, attr, depth)
+            return self._handed_on(stmt.value, name, attr, depth, unit)
         return False
 
-    def _handed_on(self, expr: ir.Expr, name: str, attr: str, depth: int) -> bool:
+    def _handed_on(self, expr: ir.Expr, name: str, attr: str, depth: int, unit: Unit) -> bool:
         """Whether the value only goes into functions of the program that ignore it."""
         if isinstance(expr, ir.Call):
-            if _mentions(expr.func, name, attr):
+            if _mentions(expr.func, name, attr) or _of_library(expr.func, unit.module):
                 return False
             for position, arg in enumerate(expr.args):
                 if not _mentions(arg.value, name, attr):
@@ -230,15 +249,20 @@ class _Index:
                     return False
             return True
         if isinstance(expr, ir.Tuple):
-            return all(self._handed_on(e, name, attr, depth) for e in expr.items)
+            return all(self._handed_on(e, name, attr, depth, unit) for e in expr.items)
         return not _mentions(expr, name, attr)
+
+    def param_unread(self, node: ir.FuncDef | ir.Lambda, name: str) -> bool:
+        """Whether a parameter goes nowhere from which it could be read again."""
+        readers = [u for u in self.by_name.get(name, []) if id(node) in u.around]
+        return all(self._ignores(u, name, "", 0) for u in readers)
 
     def _param_dead(self, func: ir.Expr, position: int, keyword: str | None, depth: int) -> bool:
         """Whether no function of the program of that name reads the parameter."""
         found = self.functions.get(_name(func), [])
         if not found or depth > DEPTH:
             return False
-        for node, around in found:
+        for node in found:
             params = [p for p in node.params if p.kind in (0, 1)]
             if params and params[0].name in ("self", "cls") and isinstance(func, ir.Attr):
                 params = params[1:]
@@ -248,8 +272,11 @@ class _Index:
                 name = params[position].name if position < len(params) else ""
             if not name:
                 return False
-            readers = [u for u in self.by_name.get(name, []) if u.around[: len(around)] == around]
-            if not all(self._ignores(u, name, "", depth + 1) for u in readers):
+            if not all(
+                self._ignores(u, name, "", depth + 1)
+                for u in self.by_name.get(name, ())
+                if id(node) in u.around
+            ):
                 return False
         return True
 
@@ -308,6 +335,15 @@ def _name(expr: ir.Expr) -> str:
     if isinstance(expr, ir.Attr):
         return expr.attr
     return expr.id if isinstance(expr, ir.Name) else ""
+
+
+def _of_library(func: ir.Expr, info: ModuleInfo) -> bool:
+    """Whether a function is called that is not the program's, as far as its name tells."""
+    while isinstance(func, (ir.Attr, ir.Call)):
+        func = func.value if isinstance(func, ir.Attr) else func.func
+    return isinstance(func, ir.Name) and (
+        func.id == "super" or isinstance(info.globals.get(func.id), External)
+    )
 
 
 def _imports(stmt: ir.Stmt, name: str) -> bool:
