@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts import by_module
-from torchlosslint.flow.values import ExtObj
-from torchlosslint.rule import Event, Problem, Rule
+from torchlosslint.flow.values import ExtObj, Tensor, Unknown
+from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .constructing import called_as, mistaken_for_a_function
 
@@ -41,28 +41,41 @@ class LossConstructorCalledWithTensors(Rule):
     code = "TLL501"
     name = "loss-constructor-called-with-tensors"
     severity = "error"
+    watches = frozenset({"construct", "backward"})
 
     def check_event(self, event: Event) -> Iterable[Problem]:
         made = event.value
         if event.kind != "construct" or not isinstance(made, ExtObj):
             return
-        title = made.qual.rsplit(".", 1)[-1]
-        if called_as(event) not in (title, "__init__"):
-            return  # a class kept in a variable: TLL502
-        how = mistaken_for_a_function(made)
-        if not how:
-            return
-        contract = by_module(made.qual)
-        end = "it raises" if how == "raises" else "it raises, or a module comes back that is no tensor"
-        if contract is not None:
-            function = contract.function.rsplit(".", 1)[-1]
-            yield Problem(
-                f"{title} is given the tensors when it is made: nothing is computed; {end}.",
-                f"Make it once, then call it: criterion = nn.{title}(...); criterion(output, target)"
-                + (f". Or call F.{function}(output, target)." if function else "."),
-            )
-        else:
-            yield Problem(
-                f"{title} is given its input when it is made: nothing is computed; {end}.",
-                f"Call the layer that was made: nn.{title}(...)(x), or the function of torch of that name.",
-            )
+        # A class kept in a variable is TLL502's.
+        if called_as(event) in (made.qual.rsplit(".", 1)[-1], "__init__"):
+            how = mistaken_for_a_function(made)
+            if how:
+                yield _problem(made, how)
+
+    def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+        """A loss module on which backward() is called was taken for the loss that it computes."""
+        used = {e.value.place for e in history.of("backward") if isinstance(e.value, ExtObj)}
+        for event in history.of("construct"):
+            made = event.value
+            if isinstance(made, ExtObj) and event.place in used and by_module(made.qual) is not None:
+                unknown = all(isinstance(v, (Unknown, Tensor)) for v in made.args)
+                if len(made.args) > 1 and unknown and not made.kwargs and not mistaken_for_a_function(made):
+                    yield event, _problem(made, "tensors")
+
+
+def _problem(made: ExtObj, how: str) -> Problem:
+    title = made.qual.rsplit(".", 1)[-1]
+    contract = by_module(made.qual)
+    end = "it raises" if how == "raises" else "it raises, or a module comes back that is no tensor"
+    if contract is not None:
+        function = contract.function.rsplit(".", 1)[-1]
+        return Problem(
+            f"{title} is given the tensors when it is made: nothing is computed; {end}.",
+            f"Make it once, then call it: criterion = nn.{title}(...); criterion(output, target)"
+            + (f". Or call F.{function}(output, target)." if function else "."),
+        )
+    return Problem(
+        f"{title} is given its input when it is made: nothing is computed; {end}.",
+        f"Call the layer that was made: nn.{title}(...)(x), or the function of torch of that name.",
+    )
