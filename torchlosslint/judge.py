@@ -25,7 +25,7 @@ MAX_COMBINATIONS = 24
 MAX_KEPT = 16  # events of one kind at one place
 # What an operation alone tells, whoever calls it: reported where it stands, and no bar to remembering
 # the calls in which it happened.
-PURE = frozenset({"log", "argmax", "match", "threshold", "construct", "loss_function", "unused"})
+PURE = frozenset({"log", "argmax", "match", "chosen", "threshold", "construct", "loss_function", "unused"})
 
 
 @dataclass(slots=True)

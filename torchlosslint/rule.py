@@ -58,6 +58,7 @@ class Event:
 
     kind, value and the `data` beside it:
         "log": the log of `value` was taken. "argmax": its argmax.
+        "chosen": the largest of `value`, and where it is, by max or topk.
         "match": `value`, indices of the largest scores, is compared for equality with `other`.
         "threshold": `value`, scores or their sigmoid, is compared with a `limit` in (0, 1), or rounded.
         "backward": called on `value` (which may be unknown); gradient, retain_graph where given.

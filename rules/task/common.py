@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from torchlosslint.flow.domain import CHOSEN, INDICES, LOGPROBS, ONEHOT, PROBS, Domain
+from torchlosslint.flow.domain import CHOSEN, DATA, INDICES, LOGPROBS, ONEHOT, PROBS, Domain
 from torchlosslint.flow.values import Place, Tensor, Value
 from torchlosslint.rule import History
 
 # Events by which a program shows that it takes the largest of several scores for its prediction.
-DECODING = frozenset({"argmax", "match"})
+DECODING = frozenset({"argmax", "chosen", "match"})
 
 
 def decoded(history: History) -> dict[Place, bool]:
@@ -21,6 +21,14 @@ def decoded(history: History) -> dict[Place, bool]:
         rows = event.kind == "match" and chosen_from_data(event.data.get("other"))
         found[value.origin.place] = found.get(value.origin.place, False) or rows
     return found
+
+
+def rows_decoded(history: History) -> bool:
+    """Whether the program takes the largest of a row of data for something, as of one-hot labels."""
+    return any(
+        isinstance(e.value, Tensor) and e.value.dom.kind == DATA and e.value.role != "model"
+        for e in history.of("argmax")
+    )
 
 
 def chosen_from_data(value: Value | None) -> bool:

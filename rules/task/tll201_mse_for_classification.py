@@ -8,7 +8,7 @@ from torchlosslint.flow.domain import BOUNDED, DATA, INDICES, LOGPROBS, PROBS, S
 from torchlosslint.flow.values import Place, Tensor
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
-from .common import DECODING, decoded, labels, one_hot, size_of_classes
+from .common import DECODING, decoded, labels, one_hot, rows_decoded, size_of_classes
 
 DISTANCES = frozenset({"mse", "l1", "smooth_l1", "huber"})
 
@@ -48,21 +48,27 @@ class MseForClassification(Rule):
     def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
         uses = [u for u in history.losses if u.contract.key in DISTANCES and not u.no_grad]
         heads = decoded(history) if uses else {}
+        rows = bool(heads) and rows_decoded(history)
         for use in uses:
             for scores, target in ((use.input, use.target), (use.target, use.input)):
                 if isinstance(scores, Tensor) and isinstance(target, Tensor):
-                    problem = _problem(use, scores, target, heads)
+                    problem = _problem(use, scores, target, heads, rows)
                     if problem is not None:
                         yield use, problem
                         break
 
 
-def _problem(use: LossUse, scores: Tensor, target: Tensor, heads: dict[Place, bool]) -> Problem | None:
+def _problem(
+    use: LossUse, scores: Tensor, target: Tensor, heads: dict[Place, bool], rows: bool
+) -> Problem | None:
     if scores.grad is False or target.grad or target.role in ("model", "loss"):
         return None
     what = labels(target.dom)
     place = scores.origin.place if scores.origin is not None else None
-    if not what and target.dom.kind == DATA and place is not None and heads.get(place):
+    seen = heads.get(place) if place is not None else None
+    # Argmax on both sides: compared with one another, or a softmax whose labels are decoded elsewhere.
+    both = seen or (seen is False and rows and scores.dom.kind in (PROBS, LOGPROBS))
+    if not what and target.dom.kind == DATA and both:
         what = "labels that are decoded by argmax"
     if not what or not _class_scores(scores, target, place is not None and place in heads):
         return None

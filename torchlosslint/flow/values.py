@@ -224,7 +224,6 @@ class Tensor(Value):
 
 # Unknown values of these kinds are batches of data: no gradient comes through them.
 _BATCHES = (
-    "comes out of an iterable",
     "comes out of a data loader",
     "parameter of a function that nothing calls",
     "a detached tensor",

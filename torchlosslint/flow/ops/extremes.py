@@ -6,6 +6,7 @@ from functools import partial
 
 from torchlosslint.flow.domain import (
     BOUNDED,
+    CHOSEN,
     DATA,
     INDICES,
     LOGPROBS,
@@ -79,6 +80,8 @@ def extremes(call: OpCall, how: str) -> Value:
 
 def picks(call: OpCall, x: Tensor, how: str, shape: Shape | None) -> Tensor:
     """The indices that come with values."""
+    if call.emit is not None and how in CHOSEN:
+        call.emit("chosen", x, call.place)
     after = made(call, x, Domain(INDICES, how), dtype="int64", shape=shape)
     return cut_off(call, after, f"{how}()", f"the indices of {how} have no gradient")
 
