@@ -107,10 +107,13 @@ def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
 def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
     result = m.eval(s.value, frame)
     value = s.value
-    if type(value) is ir.Call and isinstance(result, Tensor):
+    if type(value) is ir.Call and isinstance(result, (Tensor, Unknown)):
         changed = _changed_in_place(value)
-        if changed is not None:
+        method = value.func.attr if type(value.func) is ir.Attr else ""
+        if changed is not None and isinstance(result, Tensor):
             m.assign(changed, result, frame)
+        elif method.endswith("_") and not method.endswith("__"):
+            _rewritten(m, value, result, frame)
     # A process that ends here ends the path: sys.exit(), exit(), os._exit().
     if type(value) is ir.Call:
         func = value.func
@@ -121,6 +124,23 @@ def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
             if isinstance(owner, External) and owner.qual in ("sys", "os"):
                 return RAISE
     return NORMAL
+
+
+def _rewritten(m: Machine, call: ir.Call, result: Value, frame: Frame) -> None:
+    """`x.data.resize_(n).fill_(1)`, `x.resize_as_(y).copy_(y)`: other numbers, perhaps another shape."""
+    base: ir.Expr = call
+    while True:
+        if type(base) is ir.Call and type(base.func) is ir.Attr and base.func.attr.endswith("_"):
+            base = base.func.value
+        elif type(base) is ir.Attr and base.attr == "data":
+            base = base.value
+        else:
+            break
+    old = m.eval(base, frame) if isinstance(base, (ir.Name, ir.Attr)) else None
+    # What is trained may become anything, however it starts.
+    if isinstance(old, Tensor) and old.grad is False:
+        new = result if isinstance(result, Tensor) else Tensor()
+        m.assign(base, old.with_(dom=new.dom, shape=new.shape, uid=None), frame)
 
 
 def _changed_in_place(call: ir.Call) -> ir.Expr | None:
@@ -135,6 +155,8 @@ def _changed_in_place(call: ir.Call) -> ir.Expr | None:
         written = first if library else func.value
     elif any(a.name == "inplace" and type(a.value) is ir.Const and a.value.value is True for a in call.args):
         written = first
+    if type(written) is ir.Attr and written.attr == "data":
+        return None
     return written if isinstance(written, (ir.Name, ir.Attr)) else None
 
 
@@ -366,6 +388,9 @@ def assign(m: Machine, target: ir.Expr, value: Value, frame: Frame) -> None:
         obj = m.eval(target.value, frame)
         if target.attr == "requires_grad" and isinstance(obj, Tensor) and value == TRUE:
             m.assign(target.value, leaf(obj), frame)
+        elif target.attr == "data" and isinstance(obj, Tensor) and obj.grad is False:
+            new = value if isinstance(value, Tensor) else Tensor()
+            m.assign(target.value, new.with_(grad=False, role=obj.role or new.role), frame)
         else:
             m.set_attr(obj, target.attr, value)
     elif isinstance(target, (ir.Tuple, ir.List)):

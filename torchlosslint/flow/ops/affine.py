@@ -42,7 +42,15 @@ def linear(call: OpCall, name: str = "nn.Linear", position: int = 1) -> Value:
     shape: Shape = (DOTS, out)
     if isinstance(x, Tensor) and x.shape is not None and len(x.shape) > 0:
         shape = (*x.shape[:-1], out) if x.shape[-1] is not DOTS else (DOTS, out)
+        if position and unfit(x.shape[-1], call.init(0, "in_features")):
+            return layer(call, name, x, None)
     return layer(call, name, x, shape)
+
+
+def unfit(size: Any, wanted: Value | None) -> bool:
+    """Whether a layer would raise on this size: then the shape was not followed rightly up to here."""
+    fits = integer(wanted)
+    return isinstance(size, int) and fits is not None and size != fits
 
 
 def bilinear(call: OpCall) -> Value:
@@ -94,6 +102,8 @@ def conv(call: OpCall, name: str, spatial: int, lazy: bool = False, transposed: 
     shape: Shape = (out, *sizes) if known == spatial + 1 else (None, out, *sizes)
     if isinstance(x, Tensor) and x.shape is not None and known == spatial + 2:
         shape = (x.shape[0], out, *sizes)
+        if first and unfit(x.shape[1], call.init(0, "in_channels")):
+            return layer(call, name, x, (None, out, *(None for _ in sizes)))
     return layer(call, name, x, shape)
 
 

@@ -206,6 +206,25 @@ def refilled(call: OpCall, dom: Domain | None = None, role: str = "") -> Value:
     return Tensor(dom, dtype=x.dtype, shape=x.shape, grad=x.grad, role=role or x.role)
 
 
+def resized(call: OpCall) -> Value:
+    """x.resize_(2, 3), x.resize_as_(y): the same tensor with another shape, and numbers from anywhere."""
+    x, other = operand(call), call.arg(1, "the_template")
+    if not isinstance(x, Tensor):
+        return unknown("resize_", x)
+    shape = other.shape if isinstance(other, Tensor) else sizes(call, 1)
+    return x.with_(dom=nothing("resize_"), shape=shape, uid=None, of=None)
+
+
+def copied(call: OpCall) -> Value:
+    """x.copy_(y): the numbers of another tensor in this one's shape and dtype."""
+    x, other = operand(call), operand(call, 1, "src")
+    if not isinstance(x, Tensor):
+        return unknown("copy_", x)
+    known = isinstance(other, Tensor) and other.dom.dim is None
+    dom = unflagged(other.dom, "numpy") if known and isinstance(other, Tensor) else nothing("copy_")
+    return made(call, x, dom, others=(other,), dtype=x.dtype, shape=x.shape)
+
+
 def uniform(call: OpCall) -> Value:
     """x.uniform_(low=0, high=1)."""
     low, high = call.arg(1, "from"), call.arg(2, "to")
@@ -392,6 +411,8 @@ def enter() -> None:
     register(partial(refilled, dom=None), "", "fill_")
     register(partial(refilled, dom=Domain(NUMBER, low=0.0)), "", "zero_")
     register(partial(refilled, dom=noise, role="noise"), "", "normal_")
+    register(resized, "", "resize_ resize_as_")
+    register(copied, "", "copy_")
     register(uniform, "", "uniform_")
     register(bernoulli, "bernoulli", "bernoulli bernoulli_")
     register(partial(tensor, name="torch.tensor"), "tensor torch.scalar_tensor")

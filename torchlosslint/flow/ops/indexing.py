@@ -121,15 +121,17 @@ def row(tensor: Tensor) -> Tensor:
 
 def sequence_item(value: Value) -> Value:
     """A list of numbers as an index is a tensor of them; np.newaxis is None; counters are whole numbers."""
-    if isinstance(value, External):
-        return NONE if value.qual == "numpy.newaxis" else Unknown("a subscript")
+    if isinstance(value, External) and value.qual == "numpy.newaxis":
+        return NONE
     if isinstance(value, Unknown) and value.reason == COUNTER:
         return SymInt(("counter", value.key))
     if isinstance(value, (ListV, TupleV)):
         numbers = items(value)
         size = len(numbers) if numbers is not None else None
         return Tensor(Domain(INDICES), dtype="int64", shape=(size,))
-    return value
+    if isinstance(value, (Const, SymInt, SliceV, EllipsisV, Tensor, Unknown)):
+        return value
+    return Unknown("a subscript")  # a range, a sampler, a data set: many numbers
 
 
 def consumed(item: Value) -> int | None:
