@@ -110,6 +110,21 @@ from torchlosslint.contracts.external import EXTERNAL, ExternalLoss, as_contract
         sample(Soft()(x))  # TLL115
         sample(Raw()(x))
     """,
+    networks_of_monai="""
+        from monai.inferers import sliding_window_inference
+        from monai.losses import DiceLoss
+        from monai.networks.nets import UNet
+
+        class Own(UNet):
+            def forward(self, x):
+                return super().forward(x).sigmoid()
+
+        net = nn.DataParallel(UNet(spatial_dims=3, in_channels=1, out_channels=2))
+        DiceLoss(to_onehot_y=True)(net(x), y)  # TLL115
+        DiceLoss(to_onehot_y=True, softmax=True)(net(x), y)
+        DiceLoss(sigmoid=True)(sliding_window_inference(x, 96, 4, Own()), y)  # TLL115
+        DiceLoss()(sliding_window_inference(x, 96, 4, Own()), y)
+    """,
     a_model_that_computes_its_loss="""
         from transformers import AutoModelForSequenceClassification
         model = AutoModelForSequenceClassification.from_pretrained("name")

@@ -77,7 +77,7 @@ class ThirdPartyLossInput(Rule):
             yield Problem(
                 f"{use.name} applies the activation itself{told}, and gets probabilities from "
                 f"{tensor.dom.how}: it counts twice, and the model cannot become certain.",
-                f"Give it the raw scores{_other_way(record)}.",
+                f"Give it the raw scores{_other_way(record, config)}.",
             )
         elif wanted in _IN_RANGE or wanted == words.NON_NEGATIVE:
             wrong = out_of_range(tensor, wanted)
@@ -157,11 +157,11 @@ def _switched(record: ExternalLoss, config: dict[str, object]) -> str:
     return f" ({', '.join(f'{n}={full[n]!r}' for n in told)})" if told else ""
 
 
-def _other_way(record: ExternalLoss) -> str:
+def _other_way(record: ExternalLoss, config: dict[str, object]) -> str:
     if "from_logits" in record.params and record.switches:
         return ", or say from_logits=False"
-    names = [n for n in ("sigmoid", "softmax", "activation") if n in record.params and record.switches]
-    return f", or leave {names[-1]}= out" if names and not record.one_of else ""
+    names = [n for n in ("sigmoid", "softmax", "activation") if config.get(n) not in (None, False, ...)]
+    return f", or leave {names[-1]}= out" if names and record.switches and not record.one_of else ""
 
 
 def _let_it(record: ExternalLoss) -> str:

@@ -2,7 +2,7 @@
 
 The classifiers of torchvision stand in torchvision_models.py, transformers in transformers_models.py.
 Read from the sources of torchvision 0.29.2, timm 1.0.31, segmentation-models-pytorch 0.6.0,
-efficientnet-pytorch 0.7.1 and pretrainedmodels 0.7.4.
+efficientnet-pytorch 0.7.1, pretrainedmodels 0.7.4 and monai 1.6.1.
 """
 
 from __future__ import annotations
@@ -317,12 +317,33 @@ PRETRAINEDMODELS = (
     ),
 )
 
+# Networks that end in a convolution or a linear layer, whatever their options. (N, C, *)
+MONAI = tuple(
+    Architecture(
+        patterns=(f"monai.networks.nets.{name}", f"monai.networks.nets.{module}.{name}"),
+        kind=TENSOR,
+        fields=_LOGITS,
+        classes_param="out_channels",
+    )
+    for module, names in (
+        ("unet", ("UNet", "Unet")),
+        ("basic_unet", ("BasicUNet", "BasicUnet")),
+        ("segresnet", ("SegResNet",)),
+        ("unetr", ("UNETR",)),
+        ("swin_unetr", ("SwinUNETR",)),
+        ("vnet", ("VNet",)),
+        ("densenet", ("DenseNet", "DenseNet121", "DenseNet169", "DenseNet201", "DenseNet264")),
+    )
+    for name in names
+)
+
 ALL: tuple[Architecture, ...] = (
     *TORCHVISION,
     *TIMM,
     *SMP,
     *EFFICIENTNET,
     *PRETRAINEDMODELS,
+    *MONAI,
     *transformers_models.ALL,
 )
 
