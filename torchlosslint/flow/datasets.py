@@ -87,6 +87,8 @@ def batch(m: Machine, loader: ExtObj, place: Place) -> Value:
     if size == NONE:
         return _marked(one)
     number = size.value if isinstance(size, Const) and type(size.value) is int else BATCH
+    if _argument(loader, 4, "batch_sampler", NONE) != NONE:
+        number = BATCH
     return collated(m, one, number, place)
 
 
