@@ -123,7 +123,8 @@ class _Run:
             self.report.skipped.append(
                 Skipped(shown.get(key, key), "too large to follow to the end: losses may be missing")
             )
-        unused.tell(interpreter)
+        if unused.UNUSED in judge.watched:
+            unused.tell(interpreter)
         judge.finish()
         self.conclude(judge, shown)
         self.texts.clear()
