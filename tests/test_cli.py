@@ -154,7 +154,9 @@ def test_every_option_reaches_the_settings() -> None:
         (["--select", "TLL1O1"], "unknown selector 'TLL1O1'; did you mean TLL101?"),
         (["--ignore", "softmax-before-crossentropy"], "did you mean softmax-before-cross-entropy?"),
         (["--confidence", "sure"], "'sure' is not one of 'possible', 'likely', 'certain'"),
-        (["--format", "xml"], "'xml' is not one of"),
+        (["--format", "xml"], "unknown format 'xml'; there are text"),
+        (["--format", "json,text"], "two formats on standard output"),
+        (["--format", "json:no/such/folder/out.json"], "cannot write no/such/folder/out.json"),
         (["--no-such-option"], "No such option"),
         (["explain", "TLL999"], "unknown rule 'TLL999'"),
         (["explain"], "Missing argument"),
@@ -252,3 +254,13 @@ def test_help_shows_the_options_of_check() -> None:
     assert "--select RULES" in done.stdout
     assert "explain" in done.stdout
     assert real("-h").stdout == done.stdout
+
+
+def test_several_formats_at_once() -> None:
+    done = run("--format", "sarif:out.sarif,json:out.json,text", "--statistics")
+    assert done.returncode == 1
+    assert "TLL101" in done.stdout
+    assert re.search(r"^1  TLL101  softmax-before-cross-entropy$", done.stdout, re.MULTILINE)
+    assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
+    assert json.loads(Path("out.json").read_text())["findings"][0]["code"] == "TLL101"
+    assert sorted(p.name for p in Path().iterdir() if p.name.startswith(".")) == []

@@ -16,6 +16,7 @@ from torchlosslint.syntax import ir
 STEPS_PER_LINE = 8
 LEAST_TOTAL = 200_000
 COLLECT_EVERY = 200
+MAX_REMEMBERED = 20_000  # calls; more only cost memory
 
 
 def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
@@ -58,6 +59,8 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
                 share.left -= interpreter.steps
             if count % COLLECT_EVERY == 0:
                 gc.collect()  # scopes and instances have cycles
+                if len(interpreter.memo) > MAX_REMEMBERED:
+                    interpreter.memo.clear()
 
 
 def guarded(interpreter: Interpreter, path: str, run: Callable[[], None]) -> None:

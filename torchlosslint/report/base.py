@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Protocol, cast
 
 from torchlosslint.finding import Report
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,35 @@ class Options:
     verbose: bool = False
     color: bool = False
     width: int = 100
+    statistics: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One format, and the file it goes to; standard output where `path` is None."""
+
+    format: str
+    path: str | None = None
+
+
+def outputs(text: str) -> list[Output]:
+    """What `--format sarif:out.sarif,text` asks for.
+
+    Raises ValueError for a format that there is not, and for two on standard output.
+    """
+    found: list[Output] = []
+    for part in text.split(","):
+        name, colon, path = part.strip().partition(":")
+        if name not in FORMATS:
+            near = get_close_matches(name, FORMATS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(FORMATS)}"
+            raise ValueError(f"unknown format {name!r}; {hint}")
+        if colon and not path:
+            raise ValueError(f"no file after {part.strip()!r}")
+        found.append(Output(name, path or None))
+    if sum(output.path is None for output in found) > 1:
+        raise ValueError("two formats on standard output: give all but one a file, as in sarif:out.sarif")
+    return found
 
 
 class Render(Protocol):

@@ -19,23 +19,28 @@ def render(report: Report, options: Options) -> Iterator[str]:
 
 def document(report: Report) -> dict[str, Any]:
     """The report as plain data."""
-    calls = report.loss_calls
-    by_code = Counter(finding.code for finding in report.findings)
     return {
         "version": 1,
-        "findings": [_finding(finding) for finding in report.findings],
-        "summary": {
-            "files_checked": report.files_checked,
-            "files_parsed": report.files_parsed,
-            "findings": len(report.findings),
-            "by_code": dict(sorted(by_code.items())),
-            "skipped": [{"path": skip.path, "reason": skip.reason} for skip in report.skipped],
-            "loss_calls": {"seen": calls.seen, "judged": calls.judged, "unknown": calls.unknown},
-        },
+        "findings": [finding_data(finding) for finding in report.findings],
+        "summary": summary_data(report),
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def summary_data(report: Report) -> dict[str, Any]:
+    """The summary as plain data."""
+    calls = report.loss_calls
+    by_code = Counter(finding.code for finding in report.findings)
+    return {
+        "files_checked": report.files_checked,
+        "files_parsed": report.files_parsed,
+        "findings": len(report.findings),
+        "by_code": dict(sorted(by_code.items())),
+        "skipped": [{"path": skip.path, "reason": skip.reason} for skip in report.skipped],
+        "loss_calls": {"seen": calls.seen, "judged": calls.judged, "unknown": calls.unknown},
+    }
+
+
+def finding_data(finding: Finding) -> dict[str, Any]:
     where = finding.location
     return {
         "code": finding.code,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from torchlosslint.finding import Finding, Location, Report
 from torchlosslint.report.base import Options
 from torchlosslint.report.display import excerpt, safe, wrap
-from torchlosslint.sources.decode import SourceError, decode, read_bytes, split_lines
+from torchlosslint.report.lines import Sources
 
 _COLORS = {"error": "31", "warning": "33", "note": "36"}
 _BOLD, _DIM, _GREEN = "1", "2", "32"
@@ -24,11 +24,16 @@ def render(report: Report, options: Options) -> Iterator[str]:
     yield from _ended(printer.summary(report))
 
 
+def summary(report: Report, options: Options) -> Iterator[str]:
+    """The lines of the summary."""
+    return _Printer(options).summary(report)
+
+
 class _Printer:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.width = max(options.width, 40)
-        self.sources = _Sources()
+        self.sources = Sources()
 
     def finding(self, finding: Finding) -> Iterator[str]:
         """One finding, without a final empty line."""
@@ -38,7 +43,7 @@ class _Printer:
         gutter = max(len(str(place.line)) for place in places)
         doubt = "" if finding.confidence == "certain" else f" ({finding.confidence})"
         yield (
-            f"{self.paint(_where(finding.location), _BOLD)}: {self.paint(safe(finding.code), color)} "
+            f"{self.paint(where(finding.location), _BOLD)}: {self.paint(safe(finding.code), color)} "
             f"{safe(finding.name)} {self.paint(f'[{finding.severity}]', color)}{doubt}"
         )
         yield from wrap(finding.message, self.width, "  ")
@@ -48,7 +53,7 @@ class _Printer:
         for number, step in enumerate(finding.flow, 1):
             first = f"  {number}. "
             indent = " " * len(first)
-            yield from wrap(f"{_where(step.location)}: {step.note}", self.width, indent, first)
+            yield from wrap(f"{where(step.location)}: {step.note}", self.width, indent, first)
             yield from self.source(step.location, indent, gutter, color)
         if finding.help:
             first, *rest = wrap(finding.help, self.width, " " * 8, "  help: ")
@@ -99,6 +104,8 @@ class _Printer:
         ]
         if report.skipped:
             parts.append(f"{len(report.skipped)} skipped")
+        if self.options.statistics:
+            yield from statistics(report)
         for (code, what), number in sorted(report.quiet.items()):
             yield f"{what}: {number} (--select {code} lists them)"
         hidden = not self.options.verbose and (calls.unknown or report.skipped)
@@ -113,31 +120,19 @@ class _Printer:
         return carets[: len(carets) - len(marks)] + self.paint(marks, color)
 
 
-class _Sources:
-    """The lines of source files, each file read once."""
-
-    def __init__(self) -> None:
-        self.cache: dict[str, list[str]] = {}
-
-    def lines(self, place: Location) -> list[str]:
-        """All lines of the file of `place`; none if it cannot be read or is a notebook."""
-        if place.cell is not None:
-            return []
-        if place.path not in self.cache:
-            data = read_bytes(place.path)
-            if isinstance(data, SourceError):
-                text = ""
-            else:
-                decoded = decode(data, place.path)
-                # A finding may be about the encoding itself: show what can be shown.
-                text = data.decode("utf-8", "replace") if isinstance(decoded, SourceError) else decoded
-            self.cache[place.path] = split_lines(text)
-        return self.cache[place.path]
-
-
-def _where(place: Location) -> str:
+def where(place: Location) -> str:
     cell = "" if place.cell is None else f"cell {place.cell}:"
     return f"{safe(place.path)}:{cell}{place.line}:{place.column}"
+
+
+def statistics(report: Report) -> Iterator[str]:
+    """How often each rule was broken, most often first."""
+    counts = Counter((finding.code, finding.name) for finding in report.findings)
+    gutter = max((len(str(number)) for number in counts.values()), default=0)
+    for (code, name), number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{number:>{gutter}}  {safe(code)}  {safe(name)}"
+    if counts:
+        yield ""
 
 
 def _count(number: int, noun: str) -> str:
