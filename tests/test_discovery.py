@@ -29,7 +29,9 @@ def make(*paths: str) -> None:
 
 def test_a_folder(tree: Path) -> None:
     make("p/b.py", "p/a/z.py", "p/a.py", "p/c.txt", "p/d.ipynb", "p/sub/deep/e.py", "q.py")
-    assert discover(["p"]).roots == [Root("p", ("p/a.py", "p/a/z.py", "p/b.py", "p/sub/deep/e.py"))]
+    assert discover(["p"]).roots == [
+        Root("p", ("p/a.py", "p/a/z.py", "p/b.py", "p/d.ipynb", "p/sub/deep/e.py"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +91,9 @@ def test_what_is_named_is_looked_at(tree: Path, folder: str) -> None:
 def test_named_files(tree: Path) -> None:
     make("script", "a.py", "nb.ipynb", "notes.txt", "d/b.py")
     found = discover(["script", "a.py", "nb.ipynb", "notes.txt", "d/b.py"])
-    assert found.roots == [Root(".", ("script", "a.py")), Root("d", ("d/b.py",))]
-    assert found.named == {"script", "a.py", "d/b.py"}
+    assert found.roots == [Root(".", ("script", "a.py", "nb.ipynb")), Root("d", ("d/b.py",))]
+    assert found.named == {"script", "a.py", "nb.ipynb", "d/b.py"}
     assert found.skipped == [
-        Skipped("nb.ipynb", "notebooks cannot be read yet"),
         Skipped("notes.txt", "not a Python file"),
     ]
 

@@ -19,6 +19,7 @@ from torchlosslint.finding import Report
 from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.program.module import ModuleInfo
 from torchlosslint.rule import load_rules
+from torchlosslint.sources import notebook
 from torchlosslint.sources.decode import SourceError, read_bytes
 from torchlosslint.sources.discovery import Discovery, DiscoveryError, discover
 
@@ -336,7 +337,7 @@ def test_a_file_that_disappears_later(monkeypatch: pytest.MonkeyPatch, read: int
             Path("bad.py").unlink()
         return read_bytes(path)
 
-    monkeypatch.setattr(engine, "read_bytes", vanishing)
+    monkeypatch.setattr(notebook, "read_bytes", vanishing)
     assert "does not exist (any more)" in unreadable(lint(), "bad.py")
 
 
@@ -351,7 +352,7 @@ def test_a_file_that_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
             Path("bad.py").write_text("x = 1\n")
         return read_bytes(path)
 
-    monkeypatch.setattr(engine, "read_bytes", changing)
+    monkeypatch.setattr(notebook, "read_bytes", changing)
     assert FOUND in found(lint())
 
 
@@ -370,7 +371,7 @@ def test_no_permission_as_the_system_says_it(monkeypatch: pytest.MonkeyPatch) ->
             return SourceError(path, 1, 1, "cannot read the file: no permission")
         return read_bytes(path)
 
-    monkeypatch.setattr(engine, "read_bytes", forbidding)
+    monkeypatch.setattr(notebook, "read_bytes", forbidding)
     assert "no permission" in unreadable(lint(), "bad.py")
 
 

@@ -18,8 +18,9 @@ from torchlosslint.judge import Judge, Raw
 from torchlosslint.program.program import Program
 from torchlosslint.program.resolve import Resolver
 from torchlosslint.rule import Rule, load_rules
-from torchlosslint.sources.decode import SourceError, decode, read_bytes
+from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.discovery import Root, discover
+from torchlosslint.sources.notebook import Source, bytes_of, read
 from torchlosslint.sources.screen import ImportEdge, Screened, needed, screen
 from torchlosslint.syntax import ir
 from torchlosslint.syntax.guard import SyntaxTrouble, on_large_stack, parse_safely
@@ -82,7 +83,7 @@ class _Run:
         shown = {_key(path): path for path in root.files}
         screened: dict[str, Screened] = {}
         for key, path in shown.items():
-            data = read_bytes(path)
+            data = bytes_of(path)
             if isinstance(data, SourceError):
                 self.unreadable(path, data.line, data.column, data.message)
             else:
@@ -131,29 +132,49 @@ class _Run:
 
     def parse(self, path: str) -> ir.Module | None:
         """The IR of a file; what cannot be read or parsed becomes a TLL001."""
-        data = read_bytes(path)
-        text = data if isinstance(data, SourceError) else decode(data, path)
-        if isinstance(text, SourceError):
-            self.unreadable(path, text.line, text.column, text.message)
+        source = self.source(path)
+        if isinstance(source, SourceError):
+            self.unreadable(path, source.line, source.column, source.message)
             return None
         try:
-            module = parse_safely(path, text)
+            module = parse_safely(path, source.text)
         except SyntaxTrouble as trouble:
             self.unreadable(path, trouble.line, trouble.column, trouble.message)
             return None
         self.report.files_parsed += 1
         return module
 
-    def unreadable(self, path: str, line: int, column: int, message: str) -> None:
-        """TLL001 for a file, once."""
-        if path in self.failed:
+    def source(self, path: str) -> Source | SourceError:
+        """The text of a file; of a notebook without the cells that cannot be parsed, which are told."""
+        source = read(path)
+        if isinstance(source, SourceError) or source.cells is None:
+            return source
+        try:
+            parse_safely(path, source.text)
+        except SyntaxTrouble:
+            bad = set()
+            for cell in source.cells.numbers():
+                try:
+                    parse_safely(path, source.cell(cell))
+                except SyntaxTrouble as trouble:
+                    bad.add(cell)
+                    self.unreadable(path, trouble.line, trouble.column, trouble.message, cell)
+            return source.without(bad)
+        return source
+
+    def unreadable(self, path: str, line: int, column: int, message: str, cell: int | None = None) -> None:
+        """TLL001 for a file (or a cell of a notebook), once."""
+        what = path if cell is None else f"{path}: cell {cell}"
+        if what in self.failed:
             return
-        self.failed.add(path)
-        self.report.skipped.append(Skipped(path, message))
+        self.failed.add(what)
+        self.report.skipped.append(Skipped(what, message))
         rule = self.by_code.get(UNREADABLE)
         if rule is not None:
-            where = Location(path, max(line, 1), max(column, 1), max(line, 1), max(column, 1))
+            where = Location(path, max(line, 1), max(column, 1), max(line, 1), max(column, 1), cell)
             help_text = "Mend the file, or leave it out of the paths that are linted."
+            if cell is not None:
+                help_text = "Mend the cell; the others are linted without it."
             self.report.findings.append(
                 Finding(rule.code, rule.name, rule.severity, "certain", message, help_text, where)
             )
@@ -221,14 +242,16 @@ class _Run:
         out: dict[Place, Location] = {}
         for key, ordinals in by_file.items():
             path = shown.get(key, key)
-            data = read_bytes(path)
-            text = data if isinstance(data, SourceError) else decode(data, path)
-            if isinstance(text, SourceError):
-                self.unreadable(path, text.line, text.column, text.message)  # gone since it was parsed
+            source = self.source(path)
+            if isinstance(source, SourceError):
+                self.unreadable(path, source.line, source.column, source.message)  # gone since it was parsed
                 continue
-            for ordinal, (line, column, end_line, end_column) in locate(text, ordinals).items():
+            for ordinal, (line, column, end_line, end_column) in locate(source.text, ordinals).items():
+                cell = None
+                if source.cells is not None:
+                    (cell, line), (_, end_line) = source.cells.place(line), source.cells.place(end_line)
                 out[Place(key, ordinal)] = Location(
-                    path.replace(os.sep, "/"), line, column, end_line, end_column
+                    path.replace(os.sep, "/"), line, column, end_line, end_column, cell
                 )
         return out
 

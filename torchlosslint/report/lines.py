@@ -8,28 +8,30 @@ from collections.abc import Iterable, Iterator
 
 from torchlosslint.finding import Finding, Location
 from torchlosslint.sources.decode import SourceError, decode, read_bytes, split_lines
+from torchlosslint.sources.notebook import read
 
 
 class Sources:
     """The lines of source files, each file read once."""
 
     def __init__(self) -> None:
-        self.cache: dict[str, list[str]] = {}
+        self.cache: dict[tuple[str, int | None], list[str]] = {}
 
     def lines(self, place: Location) -> list[str]:
-        """All lines of the file of `place`; none if it cannot be read or is a notebook."""
-        if place.cell is not None:
-            return []
-        if place.path not in self.cache:
-            data = read_bytes(place.path)
-            if isinstance(data, SourceError):
+        """All lines of the file (or of the notebook's cell) of `place`; none if it cannot be read."""
+        key = (place.path, place.cell)
+        if key not in self.cache:
+            if place.cell is not None:
+                source = read(place.path)
+                text = "" if isinstance(source, SourceError) else source.cell(place.cell)
+            elif isinstance(data := read_bytes(place.path), SourceError):
                 text = ""
             else:
                 decoded = decode(data, place.path)
                 # A finding may be about the encoding itself: show what can be shown.
                 text = data.decode("utf-8", "replace") if isinstance(decoded, SourceError) else decoded
-            self.cache[place.path] = split_lines(text)
-        return self.cache[place.path]
+            self.cache[key] = split_lines(text)
+        return self.cache[key]
 
     def line(self, place: Location) -> str:
         """The first line of a span, without blanks around it; "" if the file has changed or vanished."""

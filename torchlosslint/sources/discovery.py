@@ -86,9 +86,7 @@ def _posix(path: str) -> str:
 def _not_python(path: str) -> str:
     """Why a file that was named is left out, "" if it is not. A script needs no suffix."""
     suffix = os.path.splitext(path)[1].lower()
-    if suffix == ".ipynb":
-        return "notebooks cannot be read yet"
-    return "" if suffix in ("", ".py", ".pyw", ".pyi") else "not a Python file"
+    return "" if suffix in ("", ".py", ".pyw", ".pyi", ".ipynb") else "not a Python file"
 
 
 def _fresh(files: Iterable[str], seen: set[str]) -> list[str]:
@@ -130,7 +128,7 @@ def _walk(root: str, found: Discovery) -> list[str]:
             if name.startswith(".") or name in _NEVER:
                 continue
             try:
-                if name.endswith(".py"):
+                if name.endswith((".py", ".ipynb")):
                     if entry.is_symlink():
                         links.append(prefix + name)
                         continue
