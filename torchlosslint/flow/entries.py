@@ -13,7 +13,7 @@ from torchlosslint.syntax import ir
 
 # The steps of all module top levels, and again those of all functions that nothing calls, together:
 # linear in the lines, whatever the library.
-STEPS_PER_LINE = 8
+STEPS_PER_LINE = 4
 LEAST_TOTAL = 200_000
 COLLECT_EVERY = 200
 MAX_REMEMBERED = 20_000  # calls; more only cost memory
