@@ -99,7 +99,7 @@ def _of_unknown(m: Machine, obj: Unknown, name: str) -> Value:
 
 # Methods of unknown receivers that keep the receiver, or whose writes matter.
 _UNKNOWN_METHODS = frozenset(
-    {"train", "eval", "parse_args", "get", "items", "values", "keys", "append", "extend"}
+    {"train", "eval", "parse_args", "get", "items", "values", "keys", "append", "extend", "backward"}
 )
 
 

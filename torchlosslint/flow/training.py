@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow import averages, optimizers
 from torchlosslint.flow.values import (
@@ -91,6 +91,7 @@ def backward(
     m.sink.event(m, "backward", value, place, frame, **data)
 
 
+MAX_PARTS = 1000
 # Library functions that back-propagate their first argument.
 BACKWARD = frozenset({"torch.autograd.backward", "torch.autograd.grad"})
 
@@ -103,18 +104,27 @@ def escaping(m: Machine, args: list[Value], kwargs: dict[str, Value], place: Pla
 
 
 def roots_of(value: Value) -> Roots:
-    """What the gradient of a value leads through, over its alternatives and parts."""
+    """What the gradient of a value leads through, over its alternatives and parts (of a thousand at most)."""
     if isinstance(value, Tensor):
         return value.roots
-    if isinstance(value, Choice):
-        return NO_ROOTS.union(*(roots_of(v) for _, v in value.alts))
-    if isinstance(value, (TupleV, StarV)):
-        return NO_ROOTS.union(*(roots_of(v) for v in value.items))
-    if isinstance(value, DictV):
-        return NO_ROOTS.union(*(roots_of(v) for k, v in value.attrs.items() if isinstance(k, tuple)))
-    if isinstance(value, ListV) and "items" in value.attrs:
-        return roots_of(value.attrs["items"])
-    return NO_ROOTS
+    found: set[tuple[str, Any]] = set()
+    seen: set[int] = set()
+    todo: list[Value] = [value]
+    while todo and len(seen) < MAX_PARTS:
+        part = todo.pop()
+        if isinstance(part, Tensor):
+            found |= part.roots
+        elif isinstance(part, Choice):
+            todo.extend(v for _, v in part.alts)
+        elif isinstance(part, (TupleV, StarV)):
+            todo.extend(part.items)
+        elif isinstance(part, (ListV, DictV)) and id(part) not in seen:  # objects may hold themselves
+            seen.add(id(part))
+            if isinstance(part, DictV):
+                todo.extend(v for k, v in part.attrs.items() if isinstance(k, tuple))
+            elif "items" in part.attrs:
+                todo.append(part.attrs["items"])
+    return frozenset(found)
 
 
 def _mapped(value: Value, change: Callable[[Tensor], Tensor]) -> Value:
