@@ -6,8 +6,9 @@ import ast
 import re
 
 import pytest
-from rule_pages import FAMILIES, SECTIONS, examples, page, sections
+from rule_pages import SECTIONS, page
 
+from torchlosslint.report.explain import FAMILIES, examples, sections
 from torchlosslint.rule import Rule, load_rules, summary
 
 RULES = load_rules()

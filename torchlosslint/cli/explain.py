@@ -1,16 +1,31 @@
-"""`torchlosslint explain CODE`: what a rule finds, why it matters, and what to do."""
+"""`torchlosslint explain RULE`: what a rule finds, why it matters, and what to do."""
 
 from __future__ import annotations
+
+import json
 
 import click
 
 
 @click.command()
 @click.argument("rule")
-def explain(rule: str) -> None:
-    """Explain a RULE, given by its code or name."""
+@click.option(
+    "--format",
+    "how",
+    type=click.Choice(("text", "markdown", "json")),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+def explain(rule: str, how: str) -> None:
+    """Explain a RULE, given by its code or name.
+
+    Says what the rule finds, why it hurts, wrong and right code, and when to leave the code as it is.
+    """
+    from torchlosslint.cli.terminal import display
     from torchlosslint.config import ConfigError, find_rule
-    from torchlosslint.rule import lines, load_rules
+    from torchlosslint.report.explain import markdown, record, text
+    from torchlosslint.rule import load_rules
 
     rules = load_rules()
     try:
@@ -18,7 +33,10 @@ def explain(rule: str) -> None:
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     chosen = next(each for each in rules if each.code == code)
-    default = "" if chosen.default else ", off unless selected"
-    click.echo(f"{chosen.code} {chosen.name} ({chosen.severity}{default})\n")
-    for line in lines(chosen):
-        click.echo(line)
+    if how == "json":
+        click.echo(json.dumps(record(chosen), indent=2))
+    elif how == "markdown":
+        click.echo(markdown(chosen, level=1))
+    else:
+        for line in text(chosen, display()):
+            click.echo(line.rstrip())
