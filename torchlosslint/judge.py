@@ -119,7 +119,7 @@ class Judge:
             event.uncalled = m.uncalled
             if kind not in PURE:
                 event.roots = roots_of(plain)
-            if watched and self._counted(kind, place, plain):
+            if watched and self._counted(kind, place, plain, data):
                 self.history.events.append(event)
                 self.contexts[id(event)] = (guard | m.chosen, blamed)
             for rule in self.rules:
@@ -138,11 +138,14 @@ class Judge:
         self.history = History()
         self.contexts.clear()
 
-    def _counted(self, kind: str, place: Place | None, value: Value) -> bool:
+    def _counted(
+        self, kind: str, place: Place | None, value: Value, data: dict[str, Value] | None = None
+    ) -> bool:
         """Whether an event is news: another value at its place, of which a few are kept."""
         roots = value.roots if isinstance(value, Tensor) else None
         kept = self.kept.setdefault((kind, place), set())
-        key = (value if isinstance(value, (Tensor, Const, Unknown)) else type(value), roots)
+        facts = tuple(v for v in (data or {}).values() if isinstance(v, Const))
+        key = (value if isinstance(value, (Tensor, Const, Unknown)) else type(value), roots, facts)
         if key in kept or len(kept) >= MAX_KEPT:
             return False
         kept.add(key)

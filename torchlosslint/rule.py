@@ -65,7 +65,8 @@ class Event:
         "accumulate": `value`, a loss, is added to what this place has added to before (total += loss,
             losses.append(loss)) in an earlier iteration; the sum's root is ("sum", place). propagated:
             whether backward was called on exactly this value before, and frees its graph. batches:
-            whether the innermost loop is over the batches of a DataLoader.
+            whether the innermost loop is over the batches of a DataLoader. between: whether backward
+            was called since this place last added.
         "average": `value`, a total of losses over the batches of a loader, is divided by a length: by the
             number of samples where the losses are means (samples), by that of batches where they are sums.
         "idle": an optimizer steps after backward() on `value`, which leads through none of its modules.

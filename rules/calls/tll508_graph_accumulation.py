@@ -58,7 +58,10 @@ class GraphAccumulation(Rule):
                 continue  # meant; or a sum of sums, where the first one is to be mended
             losses = frozenset(root for root in event.roots if root[0] == "loss")
             same_run = [e for e in backward if e.entry == event.entry and e.data.get("retain_graph") != _YES]
-            if event.data.get("propagated") == _YES or any(losses & e.roots for e in same_run):
+            propagated_here = event.data.get("propagated") == _YES or any(losses & e.roots for e in same_run)
+            if propagated_here and event.data.get("between") != _YES:
+                continue  # the terms of one loss, gathered for a report
+            if propagated_here:
                 # Back-propagated in the same run: it has a graph for certain, and needs no second backward.
                 yield (
                     event,

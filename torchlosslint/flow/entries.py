@@ -9,13 +9,15 @@ from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Share
 from torchlosslint.flow.relevance import Relevance
 from torchlosslint.flow.values import ClassV, Func
+from torchlosslint.program.module import ModuleInfo
 from torchlosslint.syntax import ir
 
 # The steps of all module top levels, and again those of all functions that nothing calls, together:
 # linear in the lines, whatever the library.
 STEPS_PER_LINE = 4
 LEAST_TOTAL = 200_000
-COLLECT_EVERY = 200
+MANY_MODULES = 200
+COLLECT_EVERY = 400_000  # objects that came and did not go: scopes and instances have cycles
 MAX_REMEMBERED = 20_000  # calls; more only cost memory
 
 
@@ -25,10 +27,30 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
     total = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
     interpreter.module_share = Share(total, len(modules))
     relevance = Relevance(info.body for info in modules)
-    for count, info in enumerate(modules, 1):
+    if len(modules) < MANY_MODULES:
+        _run_entries(interpreter, modules, relevance, total)
+        return
+    gc.freeze()  # the statements of a large library stay to the end: no collection need walk them
+    try:
+        _run_entries(interpreter, modules, relevance, total)
+    finally:
+        gc.unfreeze()
+
+
+def _collect(interpreter: Interpreter) -> None:
+    """Give memory back from time to time; automatic collection is off."""
+    if gc.get_count()[0] > COLLECT_EVERY:
+        if len(interpreter.memo) > MAX_REMEMBERED:
+            interpreter.memo.clear()
+        gc.collect()
+
+
+def _run_entries(
+    interpreter: Interpreter, modules: list[ModuleInfo], relevance: Relevance, total: int
+) -> None:
+    for info in modules:
         guarded(interpreter, info.path, lambda info=info: interpreter.run_module(info))  # type: ignore[misc]
-        if count % COLLECT_EVERY == 0:
-            gc.collect()
+        _collect(interpreter)
     done: set[int] = set()
     while True:
         pending = [
@@ -48,7 +70,7 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
             mentioned |= relevance.mentions(func.node)
         pending.sort(key=lambda f: (_rank(f), f.qualname.rsplit(".", 1)[-1] in mentioned))
         share = Share(total, len(pending))
-        for count, func in enumerate(pending, 1):
+        for func in pending:
             limit = share.next(METHOD_STEPS if func.owner is not None else MAX_STEPS)
             if id(func.node) not in interpreter.called:
                 guarded(
@@ -57,10 +79,7 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
                     lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
                 )
                 share.left -= interpreter.steps
-            if count % COLLECT_EVERY == 0:
-                gc.collect()  # scopes and instances have cycles
-                if len(interpreter.memo) > MAX_REMEMBERED:
-                    interpreter.memo.clear()
+            _collect(interpreter)
 
 
 def guarded(interpreter: Interpreter, path: str, run: Callable[[], None]) -> None:

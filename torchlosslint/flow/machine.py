@@ -97,6 +97,8 @@ class Machine:
         # The loops that are running: whether over the batches of a DataLoader, and its identity.
         self.loops: list[tuple[bool, object]] = []
         self.steps_seen = Steps()
+        self.backwards = 0  # calls of backward so far
+        self.added_at: dict[Place, int] = {}  # how many there had been when a place last added a loss up
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
@@ -111,6 +113,7 @@ class Machine:
         self.steps = 0
         self.entry += 1
         self.propagated.clear()
+        self.added_at.clear()
         self.loops.clear()
         self.steps_seen.begin()
         self.limit = limit

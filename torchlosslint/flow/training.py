@@ -85,6 +85,7 @@ def backward(
     """`value.backward(gradient, retain_graph)`, or a library does it to `value`."""
     data = dict(zip(("gradient", "retain_graph"), args, strict=False))
     data.update({k: v for k, v in kwargs.items() if k in ("gradient", "retain_graph")})
+    m.backwards += 1
     if data.get("retain_graph") != TRUE:
         m.propagated.update(_identities(value))
     optimizers.propagated(m, value, roots_of(value), place)
@@ -167,17 +168,26 @@ def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place
     if not propagated and not is_loss(added):
         return total
     root = ("sum", place)
-    if root in roots_of(old) or _unknown_sum(old, root):
-        _tell(m, added, propagated, place, frame)
+    grown = root in roots_of(old) or _unknown_sum(old, root)
+    _added(m, added, grown, propagated, place, frame)
     if isinstance(total, Unknown):
         return Unknown(total.reason, (*root, fresh_uid()))
     return marked(total, root)
 
 
-def _tell(m: Machine, added: Value, propagated: bool, place: Place, frame: Frame) -> None:
-    batches = bool(m.loops) and m.loops[-1][0]
-    data = {"propagated": TRUE if propagated else FALSE, "batches": TRUE if batches else FALSE}
-    m.sink.event(m, "accumulate", added, place, frame, **data)
+def _added(m: Machine, added: Value, grown: bool, propagated: bool, place: Place, frame: Frame) -> None:
+    """Something with a graph was added; `grown`: to what was added to here before."""
+    before = m.added_at.get(place)
+    m.added_at[place] = m.backwards
+    if not grown:
+        return
+    facts = {
+        "propagated": propagated,
+        "batches": bool(m.loops) and m.loops[-1][0],
+        # The terms of one loss are added without a backward between them.
+        "between": before is not None and m.backwards > before,
+    }
+    m.sink.event(m, "accumulate", added, place, frame, **{k: TRUE if v else FALSE for k, v in facts.items()})
 
 
 def over_batches(iterable: Value) -> bool:
@@ -202,10 +212,9 @@ def kept(m: Machine, held: Value, added: Value, place: Place, frame: Frame) -> V
     if not propagated and not is_loss(added):
         return added
     root = ("sum", place)
-    if root in roots_of(held) or (
-        isinstance(held, TupleV) and any(_unknown_sum(v, root) for v in _flat(held))
-    ):
-        _tell(m, added, propagated, place, frame)
+    unknowns = _flat(held) if isinstance(held, TupleV) else []
+    grown = root in roots_of(held) or any(_unknown_sum(v, root) for v in unknowns)
+    _added(m, added, grown, propagated, place, frame)
     if isinstance(added, Unknown):
         return Unknown(added.reason, (*root, fresh_uid()))
     return marked(added, root)
