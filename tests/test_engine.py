@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -304,8 +305,8 @@ def test_code_that_no_person_wrote(code: str) -> None:
 def test_a_file_that_disappears_before_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bad.py").write_text(GOOD)
 
-    def then_remove(paths: tuple[str, ...]) -> Discovery:
-        result = discover(paths)
+    def then_remove(paths: tuple[str, ...], *more: Any) -> Discovery:
+        result = discover(paths, *more)
         Path("bad.py").unlink()
         return result
 

@@ -22,7 +22,7 @@ VOCABULARY = ("flow.values", "flow.domain")
 ARROWS: dict[str, tuple[str, ...]] = {
     "finding": (),
     "contracts": (),
-    "config": LEAVES,
+    "config": ("contracts", *LEAVES),
     "sources": LEAVES,
     "syntax": ("sources", *LEAVES),
     "program": ("syntax", "sources", *LEAVES),

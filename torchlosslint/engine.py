@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from torchlosslint.config import Settings, selection
-from torchlosslint.finding import Finding, FlowStep, Location, Report, Skipped
+from torchlosslint.config import Configuration, Settings
+from torchlosslint.finding import Confidence, Finding, FlowStep, Location, Report, Skipped
 from torchlosslint.flow import unused
 from torchlosslint.flow.entries import run_program
 from torchlosslint.flow.interpreter import Interpreter
@@ -18,8 +18,10 @@ from torchlosslint.judge import Judge, Raw
 from torchlosslint.program.program import Program
 from torchlosslint.program.resolve import Resolver
 from torchlosslint.rule import Rule, load_rules
+from torchlosslint.sieve import Sieve
 from torchlosslint.sources.decode import SourceError
-from torchlosslint.sources.discovery import Root, discover
+from torchlosslint.sources.discovery import Discovery, Root, discover
+from torchlosslint.sources.exclude import Exclusion
 from torchlosslint.sources.notebook import Source, bytes_of, read
 from torchlosslint.sources.screen import ImportEdge, Screened, needed, screen
 from torchlosslint.syntax import ir
@@ -31,15 +33,20 @@ UNREADABLE = "TLL001"
 COLLECT_EVERY = 200
 
 
-def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
+def lint(
+    paths: Sequence[Path | str], settings: Settings, configuration: Configuration | None = None
+) -> Report:
     """Lint files and folders.
 
-    Raises DiscoveryError for a path that is not there and ConfigError for an unknown rule.
+    configuration: the settings of each file; without it, `settings` are those of all files and no
+    configuration file is read. Of `settings`, what concerns the whole run counts (the baseline).
+    Raises DiscoveryError for a path that is not there and ConfigError for a setting that cannot be had.
     """
     rules = load_rules()
-    chosen = selection(settings, rules)
-    run = _Run(settings, [r for r in rules if r.code in chosen], chosen.explicit)
-    found = discover(paths)
+    if configuration is None:
+        configuration = Configuration(settings=settings, rules=rules, isolated=True)
+    found, exclusion = discovered(paths, configuration)
+    run = _Run(settings, configuration, rules)
     run.report.skipped.extend(found.skipped)
     run.named = found.named
     run.report.files_checked = len(found.files)
@@ -54,18 +61,38 @@ def lint(paths: Sequence[Path | str], settings: Settings) -> Report:
         gc.unfreeze()
         if was_enabled:
             gc.enable()
-    run.report.findings.sort(key=lambda f: (f.location.path, f.location.line, f.location.column, f.code))
+    checked = set(found.files)
+    walked = checked - found.named
+    sieve = Sieve(configuration, rules, checked, walked, lambda path: bool(exclusion.excluded(path)))
+    sieve.run(run.report, run.hidden, run.worded, settings)
     return run.report
+
+
+def discovered(paths: Sequence[Path | str], configuration: Configuration) -> tuple[Discovery, Exclusion]:
+    """The files to check, and what decides which are left out."""
+    exclusion = Exclusion(
+        lambda folder: tuple((p.folder, p.patterns) for p in configuration.of(folder).exclude),
+        lambda folder: configuration.of(folder).respect_gitignore,
+        lambda folder: configuration.of(folder).force_exclude,
+    )
+    found = discover(paths, exclusion)
+    for path in found.files:
+        configuration.of_file(path)
+    return found, exclusion
 
 
 class _Run:
     """The state of one run over all roots."""
 
-    def __init__(self, settings: Settings, rules: list[Rule], explicit: frozenset[str]) -> None:
+    def __init__(self, settings: Settings, configuration: Configuration, rules: list[Rule]) -> None:
         self.settings = settings
-        self.rules = rules
-        self.explicit = explicit
-        self.by_code = {r.code: r for r in rules}
+        self.configuration = configuration
+        # One interpretation for all: what some file selects runs, and the sieve takes away the rest.
+        chosen = frozenset[str]().union(*(configuration.selection(s).codes for s in configuration.met()))
+        self.rules = [r for r in rules if r.code in chosen]
+        self.by_code = {r.code: r for r in self.rules}
+        self.hidden: list[Finding] = []  # not shown anyway, but perhaps what a suppression is for
+        self.worded: set[str] = set()  # files that may have suppressions
         self.report = Report()
         self.named: set[str] = set()
         self.texts: dict[str, str] = {}
@@ -79,7 +106,7 @@ class _Run:
 
     def root(self, root: Root) -> None:
         """Lint the files of one root, one connected part of its import graph at a time."""
-        resolver = Resolver([root.path, *self.settings.roots])
+        resolver = Resolver([root.path], lambda folder: self.configuration.of(folder).roots)
         shown = {_key(path): path for path in root.files}
         screened: dict[str, Screened] = {}
         for key, path in shown.items():
@@ -88,15 +115,29 @@ class _Run:
                 self.unreadable(path, data.line, data.column, data.message)
             else:
                 screened[key] = screen(data)
+                if b"TLL" in data or b"torchlosslint:" in data:
+                    self.worded.add(path)
         edges: dict[tuple[str, ImportEdge], list[str]] = {}
 
         def resolve(path: str, edge: ImportEdge) -> list[str]:
             ident = (path, edge)
             if ident not in edges:
-                edges[ident] = [p for p in resolver.files_of(edge, path) if p in screened]
+                edges[ident] = resolver.files_of(edge, path)
             return edges[ident]
 
-        wanted = needed(screened, resolve)
+        # What is imported from elsewhere (the package around the root, import roots) counts too: it may
+        # be why a file is needed. It is parsed when something imports it.
+        todo = list(screened) if any(path not in self.named for path in root.files) else []
+        while todo:
+            path = todo.pop()
+            for edge in screened[path].imports:
+                for other in resolve(path, edge):
+                    if other not in screened and other not in shown:
+                        data = bytes_of(other)
+                        if not isinstance(data, SourceError):
+                            screened[other] = screen(data)
+                            todo.append(other)
+        wanted = needed(screened, resolve) & shown.keys()
         wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
         for part in components(wanted, screened, resolve):
             self.part(part, resolver, shown)
@@ -181,22 +222,24 @@ class _Run:
 
     def conclude(self, judge: Judge, shown: dict[str, str]) -> None:
         """Raw findings and unjudged losses to the report, with positions."""
-        raws = [
-            (raw, confidence)
-            for raw in judge.found.values()
-            if self.settings.shows(confidence := judge.confidence(raw)) and not self.quiet(raw)
-        ]
+        raws: list[tuple[Raw, Confidence, bool]] = []
+        for raw in judge.found.values():
+            confidence = judge.confidence(raw)
+            path = shown.get(raw.place.path, raw.place.path)
+            seen = self.configuration.of_file(path).shows(confidence) and not self.quiet(raw, path)
+            if seen or any(shown.get(p.path, p.path) in self.worded for p in _places(raw)):
+                raws.append((raw, confidence, seen))
         calls = self.report.loss_calls
         calls.judged += len(judge.judged)
         calls.unknown += len(judge.seen)
         calls.seen = calls.judged + calls.unknown
-        places = [p for raw, _ in raws for p in _places(raw)]
+        places = [p for raw, _, _ in raws for p in _places(raw)]
         places.extend(judge.seen if self.settings.verbose else ())
         where = self.locations(places, shown)
         for place, reason in judge.seen.items():
             if self.settings.verbose and place in where:
                 calls.reasons.append((where[place].path, where[place].line, reason))
-        for raw, confidence in raws:
+        for raw, confidence, seen in raws:
             location = where.get(raw.place)
             if location is None:
                 continue
@@ -212,7 +255,7 @@ class _Run:
                 steps.append(FlowStep(where[raw.loss_place], "the torch loss is called here"))
             rule = raw.rule
             problem = raw.problem
-            self.report.findings.append(
+            (self.report.findings if seen else self.hidden).append(
                 Finding(
                     rule.code,
                     rule.name,
@@ -225,11 +268,16 @@ class _Run:
                 )
             )
 
-    def quiet(self, raw: Raw) -> bool:
+    def quiet(self, raw: Raw, path: str) -> bool:
         """Whether a note is only counted: the rule says so, and nobody selected it by name."""
         what = raw.rule.quiet_notes
-        if not what or raw.severity != "note" or raw.rule.code in self.explicit:
+        if not what or raw.severity != "note":
             return False
+        chosen = self.configuration.selection(self.configuration.of_file(path))
+        if raw.rule.code in chosen.explicit:
+            return False
+        if raw.rule.code not in chosen:
+            return True
         key = (raw.rule.code, what)
         self.report.quiet[key] = self.report.quiet.get(key, 0) + 1
         return True

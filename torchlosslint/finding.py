@@ -84,7 +84,8 @@ class LossCalls:
 
 @dataclass(slots=True)
 class Report:
-    """The outcome of a run: what every format prints."""
+    """The outcome of a run: what every format prints. suppressed, baselined: findings that a comment
+    or the baseline hides. fails: whether the exit status is 1, where the run has decided that."""
 
     findings: list[Finding] = field(default_factory=list)
     files_checked: int = 0
@@ -92,3 +93,6 @@ class Report:
     skipped: list[Skipped] = field(default_factory=list)
     loss_calls: LossCalls = field(default_factory=LossCalls)
     quiet: dict[tuple[str, str], int] = field(default_factory=dict)  # (code, what): notes that are not shown
+    suppressed: int = 0
+    baselined: int = 0
+    fails: bool | None = None

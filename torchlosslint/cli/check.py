@@ -6,12 +6,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import click
 
-from torchlosslint.finding import CONFIDENCES, Report
+from torchlosslint.cli import adopt
+from torchlosslint.finding import Report
 from torchlosslint.report.base import FORMATS, Options, outputs, renderer
 
 _LIST = "Codes, prefixes (TLL1), names or ALL; comma-separated or repeated."
@@ -30,13 +32,7 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
 @click.option("--select", multiple=True, metavar="RULES", help=f"Report only these. {_LIST}")
 @click.option("--ignore", multiple=True, metavar="RULES", help="Do not report these; written likewise.")
-@click.option(
-    "--confidence",
-    type=click.Choice(CONFIDENCES),
-    default="likely",
-    show_default=True,
-    help="Report findings at least this sure.",
-)
+@adopt.options
 @click.option(
     "--format",
     metavar="FORMAT[:FILE],...",
@@ -49,20 +45,36 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")
 @click.option("--verbose", is_flag=True, help="List losses that could not be judged, and skipped files.")
-def check(
-    paths: tuple[str, ...], select: tuple[str, ...], ignore: tuple[str, ...], statistics: bool, **options: Any
-) -> int:
+def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
     """Check files and folders (the working directory if there is no PATH)."""
     # Imported here: the engine brings the parser along, which --help has no need of.
-    from torchlosslint.config import ConfigError, Settings
+    from torchlosslint.config import ConfigError, Configuration, Settings
     from torchlosslint.engine import lint
+    from torchlosslint.rule import load_rules
     from torchlosslint.sources.discovery import DiscoveryError
 
-    settings = Settings(select=select, ignore=ignore, **options)
+    paths = paths or (".",)
+    do = {name: options.pop(name) for name in adopt.INSTEAD}
     try:
-        report = lint(paths or (".",), settings)
+        adopt.contradictions({**do, "baseline": options["baseline"]})
+        rules = load_rules()
+        isolated = options.pop("isolated")
+        table = adopt.flag_table(options, rules)
+        configuration = Configuration(table, Settings(**options), rules, isolated)
+        if do["show_files"] or do["show_settings"]:
+            (adopt.show_files if do["show_files"] else adopt.show_settings)(paths, configuration)
+            return 0
+        settings = configuration.of("")
+        if do["write_baseline"]:
+            settings = replace(settings, baseline="")
+        report = lint(paths, settings, configuration)
     except (ConfigError, DiscoveryError) as error:
         raise click.UsageError(str(error)) from error
+    if do["write_baseline"]:
+        adopt.write_baseline(do["write_baseline"], report)
+        return 0
+    if do["add_ignores"]:
+        return 0 if adopt.add_ignores(do["add_ignores"], report) or settings.exit_zero else 1
     for output in outputs(settings.format):
         pieces = renderer(output.format)(report, _display(settings.verbose, statistics))
         if output.path is None:
@@ -73,7 +85,9 @@ def check(
 
 
 def exit_status(report: Report) -> int:
-    """1 if something was found that is more than advice."""
+    """1 if something was found that is more than advice (or whatever the run's settings say)."""
+    if report.fails is not None:
+        return int(report.fails)
     return int(any(finding.severity != "note" for finding in report.findings))
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from torchlosslint.sources.screen import ImportEdge
 
 
 class Resolver:
-    """Looks modules up below given roots, with one listing a folder; reads nothing else."""
+    """Looks modules up below given roots, with one listing a folder; reads nothing else.
 
-    def __init__(self, roots: Iterable[str]) -> None:
+    further: for the folder of an importing file, more roots, which come last.
+    """
+
+    def __init__(self, roots: Iterable[str], further: Callable[[str], Iterable[str]] | None = None) -> None:
         self.roots: list[str] = []
+        self.further = further
         for root in roots:
             root = _normal(root)
             # An argument inside a package: absolute imports start above the outermost package.
@@ -64,7 +68,7 @@ class Resolver:
             return self._found[key]
         first, *rest = dotted.split(".")
         found: tuple[str, bool] | None = None
-        for base in (script_folder, *self.roots):
+        for base in (script_folder, *self.roots, *self._further(script_folder)):
             hit = self.child(base, first)
             if (
                 hit is not None
@@ -83,6 +87,9 @@ class Resolver:
                 break
         self._found[key] = found
         return found
+
+    def _further(self, folder: str) -> list[str]:
+        return [_normal(base) for base in self.further(folder)] if self.further is not None else []
 
     def relative(self, module: str, level: int, folder: str) -> tuple[str, bool] | None:
         """`from ..module import x` inside a module whose package folder is `folder`."""

@@ -102,6 +102,9 @@ class _Printer:
             f"{_count(report.files_checked, 'file')} checked",
             f"{_count(calls.seen, 'loss call')}: {calls.judged} judged, {calls.unknown} unknown",
         ]
+        for number, what in ((report.suppressed, "suppressed"), (report.baselined, "in the baseline")):
+            if number:
+                parts.append(f"{number} {what}")
         if report.skipped:
             parts.append(f"{len(report.skipped)} skipped")
         if self.options.statistics:

@@ -80,6 +80,13 @@ def decode(data: bytes, path: str) -> str | SourceError:
         return SourceError(path, line, 1, f"encoding {declared!r} cannot be used for Python source")
 
 
+def encoding_of(data: bytes) -> tuple[str, bytes]:
+    """The encoding that `decode` reads these bytes with, and the byte order mark in front of them."""
+    mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+    declared, _ = _cookie(data.removeprefix(mark))
+    return codecs.lookup(_SUFFIX.sub("", declared)).name if declared else "utf-8", mark
+
+
 def split_lines(text: str) -> list[str]:
     """Lines as Python counts them: `str.splitlines` also splits at form feeds and the like."""
     return _NEWLINE.split(text)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from torchlosslint.finding import Skipped
 from torchlosslint.sources.decode import SourceError
+from torchlosslint.sources.exclude import Excluding
 
 _NEVER = {"__pycache__", "__pypackages__", "node_modules"}  # hidden folders go without being named here
 # Left out unless they are packages: a package may well be called `dist`.
@@ -50,8 +51,10 @@ class Discovery:
         return [file for root in self.roots for file in root.files]
 
 
-def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
-    """Find the Python files under `paths`; raises DiscoveryError for a path that is not there."""
+def discover(paths: Iterable[str | os.PathLike[str]], excluding: Excluding | None = None) -> Discovery:
+    """Find the Python files under `paths`; raises DiscoveryError for a path that is not there.
+
+    What `excluding` gives a reason for is left out; a folder of the command line never is."""
     found = Discovery()
     given = [_posix(os.fspath(path)) for path in paths]
     missing = [path for path in given if not os.path.exists(path)]
@@ -62,13 +65,15 @@ def discover(paths: Iterable[str | os.PathLike[str]]) -> Discovery:
     for path in given:
         if os.path.isdir(path):
             failures = len(found.errors)
-            files = _walk(path, found)
+            if excluding is not None:
+                excluding.enter(path)
+            files = _walk(path, found, excluding)
             if not files and len(found.errors) == failures:
                 found.skipped.append(Skipped(path, "no Python files in this folder"))
             by_root.setdefault(path, []).extend(_fresh(files, seen))
         elif not os.path.isfile(path):
             raise DiscoveryError(f"neither a file nor a folder: {path}")
-        elif reason := _not_python(path):
+        elif (reason := _not_python(path)) or (excluding is not None and (reason := excluding.named(path))):
             found.skipped.append(Skipped(path, reason))
         else:
             found.named.add(path)
@@ -100,7 +105,7 @@ def _fresh(files: Iterable[str], seen: set[str]) -> list[str]:
     return fresh
 
 
-def _walk(root: str, found: Discovery) -> list[str]:
+def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> list[str]:
     """The Python files below a folder, sorted. Links to folders are not followed, which is what
     makes loops harmless; a link to a file counts unless its target is below the root as well."""
     files: list[str] = []
@@ -128,6 +133,11 @@ def _walk(root: str, found: Discovery) -> list[str]:
             if name.startswith(".") or name in _NEVER:
                 continue
             try:
+                is_folder = entry.is_dir(follow_symlinks=False)
+                if excluding is not None and (is_folder or name.endswith((".py", ".ipynb"))):
+                    if reason := excluding.reason(prefix + name, is_folder):
+                        found.skipped.append(Skipped(prefix + name, reason))
+                        continue
                 if name.endswith((".py", ".ipynb")):
                     if entry.is_symlink():
                         links.append(prefix + name)
@@ -135,7 +145,7 @@ def _walk(root: str, found: Discovery) -> list[str]:
                     if entry.is_file():
                         files.append(prefix + name)
                         continue
-                if entry.is_dir(follow_symlinks=False):
+                if is_folder:
                     below.append(prefix + name)
             except OSError as error:
                 found.errors.append(SourceError(prefix + name, 1, 1, f"cannot read: {error.strerror}"))

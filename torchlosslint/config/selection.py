@@ -1,44 +1,19 @@
-"""Flags to one frozen `Settings`, and selectors to a set of codes."""
+"""Selectors (codes, prefixes, names, ALL) to the rules that they mean."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from torchlosslint.finding import CONFIDENCES, Confidence
+from torchlosslint.config.errors import ConfigError, did_you_mean
+from torchlosslint.config.settings import Settings
+from torchlosslint.finding import Severity
 
 # A file that could not be read was not checked. That must not vanish because somebody selected
 # other rules; it takes an explicit --ignore.
 ALWAYS = "TLL001"
-
-
-class ConfigError(Exception):
-    """The user asked for something that cannot be had; the run ends with exit status 2."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that a run can be told.
-
-    select, ignore: codes, prefixes of codes ("TLL1"), names, or "ALL"; nothing selected means
-    every rule that is on by default. roots: further folders in which absolute imports are looked up.
-    """
-
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    confidence: Confidence = "likely"
-    format: str = "text"
-    exit_zero: bool = False
-    no_cache: bool = False
-    verbose: bool = False
-    roots: tuple[str, ...] = ()
-
-    def shows(self, confidence: Confidence) -> bool:
-        """Whether a finding of this confidence is reported."""
-        return CONFIDENCES.index(confidence) >= CONFIDENCES.index(self.confidence)
 
 
 class RuleLike(Protocol):
@@ -69,18 +44,39 @@ def selection(settings: Settings, rules: Iterable[RuleLike]) -> Selection:
     runs TLL101); between equals, `ignore` does. A selector that matches nothing is an error."""
     rules = list(rules)
     select = [_Selector(text, rules) for text in split(settings.select)]
+    extend = [_Selector(text, rules) for text in split(settings.extend_select)]
     ignore = [_Selector(text, rules) for text in split(settings.ignore)]
+    denied = matching(settings.deny, rules)
     codes, explicit = set(), set()
     for rule in rules:
-        wanted = max((s.weight(rule) for s in select), default=_NO)
+        wanted = max((s.weight(rule) for s in (*select, *extend)), default=_NO)
         if not select or rule.code == ALWAYS:
             wanted = max(wanted, _DEFAULT if rule.default else _NO)
         unwanted = max((s.weight(rule) for s in ignore), default=_NO)
-        if wanted > unwanted and (rule.default or wanted in (_ALL, _EXACT)):
+        if rule.code not in denied and wanted > unwanted and (rule.default or wanted in (_ALL, _EXACT)):
             codes.add(rule.code)
             if wanted in (_ALL, _EXACT):
                 explicit.add(rule.code)
     return Selection(frozenset(codes), frozenset(explicit))
+
+
+def matching(selectors: Iterable[str], rules: Iterable[RuleLike]) -> frozenset[str]:
+    """The codes of the rules that any of the selectors means."""
+    rules = list(rules)
+    parsed = [_Selector(text, rules) for text in split(selectors)]
+    return frozenset(rule.code for rule in rules if any(s.weight(rule) > _NO for s in parsed))
+
+
+def severities(pairs: Iterable[tuple[str, Severity]], rules: Iterable[RuleLike]) -> dict[str, Severity]:
+    """The severity of each rule that is given one; the most specific selector decides."""
+    rules = list(rules)
+    parsed = [(_Selector(text, rules), severity) for text, severity in pairs]
+    out: dict[str, Severity] = {}
+    for rule in rules:
+        best = max(parsed, key=lambda pair: pair[0].weight(rule), default=None)
+        if best is not None and best[0].weight(rule) > _NO:
+            out[rule.code] = best[1]
+    return out
 
 
 def find_rule(text: str, rules: Iterable[RuleLike]) -> str:
@@ -126,7 +122,5 @@ class _Selector:
 
 
 def _unknown(kind: str, text: str, choices: list[str]) -> str:
-    by_lower = {choice.lower(): choice for choice in choices}
-    near = difflib.get_close_matches(text.lower(), by_lower, n=1)
-    hint = f"did you mean {by_lower[near[0]]}?" if near else "`torchlosslint rules` lists the rules"
+    hint = did_you_mean(text, choices, "`torchlosslint rules` lists the rules")
     return f"unknown {kind} {text!r}; {hint}"

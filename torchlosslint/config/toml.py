@@ -1,0 +1,66 @@
+"""TOML files, and the lines of what stands in them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from torchlosslint.config.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MAX_LINES = 5_000  # of a file in which the line of a mistake is looked for
+
+
+def parse(text: str, path: str) -> dict[str, Any]:
+    """A TOML document; a ConfigError that names the file and the line where it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: no valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: no valid TOML: nested too deep") from None
+
+
+def value(text: str) -> Any:
+    """The VALUE of `--config KEY=VALUE`: as TOML, or, where it is none, the text itself."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except (tomllib.TOMLDecodeError, RecursionError, KeyError):
+        return text
+
+
+def line_of(text: str, path: tuple[str, ...]) -> int:
+    """The line (from 1) where what `path` leads to is written: keys, then perhaps a string in a list.
+
+    The parser tells no lines, so the shortest beginning of the file that has it is looked for.
+    """
+    lines = text.split("\n")[:MAX_LINES]
+    for length in range(len(path), 0, -1):
+        whole = 0  # lines that are complete statements
+        for count in range(1, len(lines) + 1):
+            try:
+                found = tomllib.loads("\n".join(lines[:count]))
+            except (tomllib.TOMLDecodeError, RecursionError):
+                continue
+            if _has(found, path[:length]):
+                start = whole
+                while start < count - 1 and lines[start].lstrip()[:1] in ("", "#"):
+                    start += 1
+                for at in range(start, count) if length < len(path) else ():
+                    if path[length] in lines[at]:  # an element of a list that goes over several lines
+                        return at + 1
+                return start + 1
+            whole = count
+    return 1
+
+
+def _has(found: Any, path: tuple[str, ...]) -> bool:
+    for part in path:
+        if not isinstance(found, dict) or part not in found:
+            return False
+        found = found[part]
+    return True

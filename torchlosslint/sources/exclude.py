@@ -1,0 +1,150 @@
+"""Which files and folders are left out: by patterns of a configuration, and by git's own."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Protocol
+
+Rows = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Excluding(Protocol):
+    """What discovery asks of each file and folder."""
+
+    def enter(self, root: str) -> None:
+        """A folder of the command line is looked at now."""
+
+    def reason(self, path: str, is_folder: bool) -> str:
+        """Why it is left out, "" if it is not."""
+
+    def named(self, path: str) -> str:
+        """The same for a file that the user named."""
+
+
+class Matcher:
+    """Patterns as in a .gitignore, relative to a folder (absolute)."""
+
+    def __init__(self, folder: str, patterns: tuple[str, ...]) -> None:
+        from pathspec import GitIgnoreSpec
+
+        self.prefix = folder.replace(os.sep, "/").rstrip("/") + "/"
+        self.spec = GitIgnoreSpec.from_lines(patterns)
+        # One expression for all: nearly every path matches none of the patterns.
+        found = [getattr(pattern, "regex", None) for pattern in self.spec.patterns]
+        parts = [regex.pattern for regex in found if regex is not None]
+        union = "|".join(f"(?:{re.sub(r'[?]P<[^>]*>', '?:', part)})" for part in parts)
+        self.quick = re.compile(union) if parts else None
+
+    def check(self, path: str, is_folder: bool = False) -> bool | None:
+        """True: left out. False: a pattern with `!` takes it in again. None: nothing is said."""
+        if self.quick is None or not path.startswith(self.prefix):
+            return None
+        below = path[len(self.prefix) :] + ("/" if is_folder else "")
+        if not below or self.quick.match(below) is None:
+            return None
+        return self.spec.check_file(below).include
+
+
+@lru_cache(maxsize=1024)
+def matcher(folder: str, patterns: tuple[str, ...]) -> Matcher:
+    """A Matcher, made once."""
+    return Matcher(folder, patterns)
+
+
+class Exclusion:
+    """Asks the patterns of the configuration of each folder, then git's.
+
+    patterns: for a folder, folders (absolute) with their patterns. git: whether git's count there.
+    force: whether files that the user named are asked about as well.
+    """
+
+    def __init__(
+        self, patterns: Callable[[str], Rows], git: Callable[[str], bool], force: Callable[[str], bool]
+    ) -> None:
+        self.patterns = patterns
+        self.git = git
+        self.force = force
+        self._own: dict[str, list[Matcher]] = {}
+        self._git: dict[str, list[Matcher]] = {}
+        self._off = ("", False, False)  # a root, and whether it is itself what either would leave out
+
+    def enter(self, root: str) -> None:
+        """A folder of the command line is linted although it is excluded itself, or ignored by git:
+        what leaves it out does not count below it."""
+        self._own.clear()
+        self._git.clear()
+        folder = os.path.abspath(root)
+        if os.path.dirname(folder) != folder:
+            own = [matcher(*row) for row in self.patterns(root)]
+            out = _says(own, _posix(folder), True)
+            git = self.git(root) and _says(self._chain(os.path.dirname(folder)), _posix(folder), True)
+            self._off = (root, out, git)
+
+    def reason(self, path: str, is_folder: bool) -> str:
+        """Why a file or folder below a root is left out, "" if it is not."""
+        folder = os.path.dirname(path)
+        own = self._own.get(folder)
+        if own is None:
+            own = self._own[folder] = [] if self._off[1] else [matcher(*row) for row in self.patterns(folder)]
+        git = self._git.get(folder)
+        if git is None:
+            git = self._git[folder] = (
+                self._chain(os.path.abspath(folder or ".")) if self.git(folder) and not self._off[2] else []
+            )
+        if not own and not git:
+            return ""
+        full = _posix(os.path.abspath(path))
+        if _says(own, full, is_folder):
+            return "excluded by the configuration"
+        return "ignored by git" if _says(git, full, is_folder) else ""
+
+    def named(self, path: str) -> str:
+        """Why a file that the user named is left out, "" if it is not."""
+        folder = os.path.dirname(path)
+        return self.excluded(path) if self.force(folder) else ""
+
+    def excluded(self, path: str) -> str:
+        """Whether the configuration leaves out a file, or a folder above it."""
+        own = [matcher(*row) for row in self.patterns(os.path.dirname(path))]
+        out = bool(own) and _says(own, _posix(os.path.abspath(path)), False)
+        return "excluded by the configuration" if out else ""
+
+    def _chain(self, folder: str) -> list[Matcher]:
+        """The .gitignore files from the repository's top down to a folder; none outside a repository."""
+        files: list[tuple[str, str]] = []
+        while True:
+            files.append((folder, os.path.join(folder, ".gitignore")))
+            if os.path.exists(os.path.join(folder, ".git")):
+                files.append((folder, os.path.join(folder, ".git", "info", "exclude")))
+                break
+            parent = os.path.dirname(folder)
+            if parent == folder:
+                return []
+            folder = parent
+        found = [(at, lines) for at, name in reversed(files) if (lines := _lines(name))]
+        return [matcher(at, lines) for at, lines in found]
+
+
+def _says(matchers: Iterable[Matcher], path: str, is_folder: bool) -> bool:
+    """What the last of the matchers that says something says."""
+    verdict = False
+    for each in matchers:
+        said = each.check(path, is_folder)
+        verdict = verdict if said is None else said
+    return verdict
+
+
+@lru_cache(maxsize=4096)
+def _lines(path: str) -> tuple[str, ...]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return tuple(line.rstrip("\n") for line in file if line.strip() and not line.startswith("#"))
+    except OSError:
+        return ()
+
+
+def _posix(path: str) -> str:
+    return path if os.sep == "/" else path.replace(os.sep, "/")
