@@ -1,0 +1,151 @@
+"""Numbers about the tensors of a call, computed where the tensors are, into one small tensor.
+
+Nothing here waits for an accelerator, and no result has a shape that depends on numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from torchlosslint.contracts import base as b
+from torchlosslint.runtime.call import ELEMENTWISE, INDEXED, Call
+
+COUNTED = 100_000  # labels are counted by class up to this many classes
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is needed to judge numbers that arrive later: no tensor is kept alive."""
+
+    contract: Any
+    key: str
+    name: str
+    config: dict[str, Any]
+    wants: str
+    wants_target: str
+    classes: int | None
+    input_shape: tuple[int, ...]
+    input_grad: bool
+    target_grad: bool
+    soft: bool  # the target is floating-point, of the input's shape
+    kind: str = ""  # of the activation, where the graph shows it
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+def facts_of(call: Call, kind: str) -> Facts:
+    x, y = call.input, call.target
+    return Facts(
+        call.contract,
+        call.key,
+        call.name,
+        {k: v for k, v in call.config.items() if isinstance(v, (int, float, str, bool, type(None)))},
+        call.wants,
+        call.wants_target,
+        call.classes,
+        tuple(x.shape),
+        x.requires_grad,
+        isinstance(y, torch.Tensor) and y.requires_grad,
+        isinstance(y, torch.Tensor) and y.is_floating_point() and y.shape == x.shape,
+        kind,
+    )
+
+
+def measure(call: Call) -> dict[str, torch.Tensor]:
+    """Name -> a tensor of one number. Call it under no_grad and without autocast."""
+    found: dict[str, torch.Tensor] = {}
+    x, y = call.input, call.target
+    if x.is_floating_point() and x.numel():
+        _input(call, _wide(x), found)
+    if isinstance(y, torch.Tensor) and y.numel() and y.device == x.device:
+        if call.contract.target in INDEXED and not y.is_floating_point():
+            _indices(call, y, found)
+        elif y.is_floating_point():
+            _floats(call, _wide(y), found)
+        elif call.contract.target in ELEMENTWISE:
+            _alphabet(y, found)
+    for name, _, value in call.weights():
+        if isinstance(value, torch.Tensor) and value.numel() and value.device == x.device:
+            found[f"{name} min"] = value.amin() if value.dim() else value
+    var = call.args.get("var")
+    if call.key == "gaussian_nll" and isinstance(var, torch.Tensor) and var.numel():
+        found["var min"] = var.amin()
+    return found
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    tensor = tensor.detach()
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def _input(call: Call, x: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
+    found["x nan"] = x.isnan().sum()
+    found["x +inf"] = (x == float("inf")).sum()
+    found["x min"], found["x max"] = torch.aminmax(x)
+    dim = call.class_dim
+    if call.key == "kl_div":
+        dim = x.dim() - 1 if x.dim() > 1 else None
+    if dim is not None and x.shape[dim] > 1 and not call.contract.owns_layer:
+        found["x row"] = (x.sum(dim) - 1).abs().amax()
+        found["x spread"] = (x.amax(dim) - x.amin(dim)).amax()
+        found["x first"] = x.select(dim, 0).sum()
+        if call.wants == b.LOG_PROBS or call.key == "cross_entropy":
+            found["x logsumexp"] = x.logsumexp(dim).abs().amax()
+
+
+def _indices(call: Call, y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
+    ignored = call.config.get("ignore_index")
+    valid = torch.ones_like(y, dtype=torch.bool) if ignored is None else y != ignored
+    if "ignore_index" not in call.config:
+        valid = torch.ones_like(y, dtype=torch.bool)
+    found["y valid"] = valid.sum()
+    found["y min"] = torch.where(valid, y, torch.full_like(y, 127)).amin()
+    found["y max"] = torch.where(valid, y, torch.zeros_like(y)).amax()
+    found["y top"] = torch.where(valid, y, torch.full_like(y, -1) if y.dtype != torch.uint8 else y).amax()
+    if call.class_dim is not None and y.shape == call.input.shape:
+        found["y row"] = (y.sum(call.class_dim) - 1).abs().amax()
+
+
+def _floats(call: Call, y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
+    found["y nan"] = y.isnan().sum()
+    _alphabet(y, found)
+    dim = call.class_dim
+    if dim is None and y.dim() > 1 and call.key in ("mse", "l1", "smooth_l1", "huber", "bce"):
+        dim = 1
+    if dim is not None and y.shape == call.input.shape:
+        rows = y.sum(dim)
+        found["y row"] = (rows - 1).abs().amax()
+        found["y row max"] = rows.amax()
+        found["y row min"] = rows.amin()
+
+
+def _alphabet(y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
+    if y.dtype == torch.bool:
+        y = y.to(torch.uint8)
+    found["y min"], found["y max"] = y.amin(), y.amax()
+    found["y not 0 1"] = ((y != 0) & (y != 1)).sum()
+    found["y not -1 1"] = ((y != -1) & (y != 1)).sum()
+
+
+def pack(found: dict[str, torch.Tensor]) -> torch.Tensor:
+    """One small tensor; float32 where a device has no float64."""
+    device = next(iter(found.values())).device
+    dtype = torch.float32 if device.type == "mps" else torch.float64
+    return torch.stack([value.detach().reshape(()).to(dtype) for value in found.values()])
+
+
+def counts(call: Call) -> torch.Tensor | None:
+    """Labels by class, without waiting: out-of-range and ignored labels are left out."""
+    y, classes = call.target, call.classes
+    if not isinstance(y, torch.Tensor) or y.is_floating_point() or classes is None or not y.numel():
+        return None
+    if call.contract.target not in INDEXED or not 1 < classes <= COUNTED or y.dtype == torch.bool:
+        return None
+    flat = y.detach().reshape(-1).long()
+    valid = (flat >= 0) & (flat < classes)
+    if call.config.get("ignore_index") is not None:
+        valid &= flat != call.config["ignore_index"]
+    found = torch.zeros(classes, dtype=torch.int64, device=y.device)
+    return found.scatter_add_(0, flat.clamp(0, classes - 1), valid.long())
