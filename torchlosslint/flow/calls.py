@@ -354,9 +354,7 @@ def instantiate(
 ) -> Value:
     """Construct an instance of a class of the program."""
     obj = Instance(cls, place)
-    made = m.instances.setdefault(id(cls), [])
-    if len(made) < 4:
-        made.append(obj)
+    m.note_instance(obj)
     for klass in cls.mro:
         if isinstance(klass, ClassV):
             init = klass.attrs.get("__init__")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
 
 from torchlosslint.flow import attributes, calls, expressions, statements
 from torchlosslint.flow.facts import TRUTH, alternatives, choose, compatible, source, truthy
@@ -199,9 +198,9 @@ class Interpreter(Machine):
 
     def receivers(self, cls: ClassV, place: Place, frame: Frame) -> list[Value]:
         """Instances to run a method on: those that the program made, else one with unknown arguments."""
-        subclasses = [i for made in self.instances.values() for i in made if cls in i.cls.mro]
-        if subclasses:
-            return list(islice(reversed(subclasses), 2))
+        made = self.instances.get(id(cls))
+        if made:
+            return list(made[:-3:-1])
         return [calls.instantiate(self, cls, [], {}, place, None)]
 
 

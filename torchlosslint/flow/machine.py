@@ -34,6 +34,7 @@ MAX_DEPTH = 40  # calls within calls
 MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 METHOD_STEPS = 4_000  # the same for a method that nothing calls
 LEAST_STEPS = 200  # for one of very many entries, when the others have used the steps up
+MAX_INSTANCES = 4  # of a class, that are remembered
 MAX_RECURSION = 2  # times one function may be on the stack
 
 
@@ -76,7 +77,9 @@ class Machine:
         self.steps = 0
         self.limit = MAX_STEPS
         self.called: set[int] = set()  # ids of function nodes that something called
-        self.instances: dict[int, list[Instance]] = {}  # id of ClassV -> instances made
+        # id of ClassV -> the latest instances made of it or of its subclasses
+        self.instances: dict[int, list[Instance]] = {}
+        self.counted: dict[int, int] = {}  # id of ClassV -> how many were made of it alone
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
         self.overlay_writes = 0
         self.heavy: set[int] = set()  # ids of the nodes of decorators that take too many steps
@@ -103,6 +106,17 @@ class Machine:
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
     # ---- small helpers, shared by all parts
+
+    def note_instance(self, obj: Instance) -> None:
+        """Remember an instance (the first few of each class) for methods that nothing calls."""
+        count = self.counted.get(id(obj.cls), 0)
+        if count < MAX_INSTANCES:
+            self.counted[id(obj.cls)] = count + 1
+            for klass in obj.cls.mro:
+                if isinstance(klass, ClassV):
+                    made = self.instances.setdefault(id(klass), [])
+                    made.append(obj)
+                    del made[:-MAX_INSTANCES]
 
     def exhausted(self) -> bool:
         """Whether the entry point has used its budget."""
