@@ -69,6 +69,10 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
         held = first
     if isinstance(held, TupleV):
         return Elements(list(held.items), ("len", id(held)))
+    if isinstance(value, Choice) and all(isinstance(v, DictV) for _, v in value.alts):
+        # One of several dicts: their keys, where they have the same.
+        sets = {tuple(k for k in v.attrs if type(k) is tuple) for _, v in value.alts}  # type: ignore[attr-defined]
+        value = value.alts[0][1] if len(sets) == 1 else value
     if isinstance(value, DictV):
         keys: list[Value] = [Const(k[1]) for k in value.attrs if isinstance(k, tuple) and k[0] == "k"]
         if "open" in value.attrs:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.contracts import LossContract, by_function, by_module
 from torchlosslint.flow import constructions
 from torchlosslint.flow.domain import ANY, POSITIVE, Domain
+from torchlosslint.flow.facts import choose
 from torchlosslint.flow.values import (
     NO_ROOTS,
     NONE,
@@ -139,9 +140,24 @@ def _loss(
     return LossReached(
         contract,
         m.read(given.get(input_arg, _MISSING)),
-        m.read(given.get(target_arg, _MISSING)),
+        _arrays_aside(m.read(given.get(target_arg, _MISSING))),
         config,
         given,
+    )
+
+
+def _arrays_aside(target: Value) -> Value:
+    """Arrays beside something else: what turns them into tensors was not followed to its end."""
+    if not isinstance(target, Choice):
+        return target
+    arrays = [isinstance(v, Tensor) and "numpy" in v.dom.flags for _, v in target.alts]
+    if all(arrays) or not any(arrays):
+        return target
+    return choose(
+        [
+            (g, Unknown("an array or a tensor") if is_array else v)
+            for (g, v), is_array in zip(target.alts, arrays, strict=True)
+        ]
     )
 
 

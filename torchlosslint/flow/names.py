@@ -15,7 +15,7 @@ BUILTINS = frozenset(
     (
         "abs all any bool bytes callable dict dir enumerate eval exec filter float format frozenset "
         "getattr globals hasattr hash id input int isinstance issubclass iter len list locals map max "
-        "min next object open print range repr reversed round set setattr slice sorted str sum super "
+        "min next object open ord print range repr reversed round set setattr slice sorted str sum super "
         "tuple type vars zip Exception ValueError NotImplementedError TypeError RuntimeError KeyError "
         "AttributeError ImportError AssertionError"
     ).split()

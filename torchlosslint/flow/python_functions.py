@@ -230,7 +230,9 @@ def is_instance(value: Value, cls: Value) -> bool | None:
             return isinstance(value.value, _PLAIN[name])
         return False
     if qual in ("torch.Tensor", "torch.autograd.Variable", "torch.FloatTensor"):
-        return isinstance(value, Tensor)
+        return isinstance(value, Tensor) and "numpy" not in value.dom.flags
+    if qual == "numpy.ndarray" and isinstance(value, Tensor):
+        return "numpy" in value.dom.flags
     if isinstance(value, Tensor):
         return False
     if isinstance(value, ExtObj):
