@@ -11,6 +11,7 @@ from pathlib import Path
 from torchlosslint.config import Configuration, Settings
 from torchlosslint.finding import Confidence, Finding, FlowStep, Location, Report, Skipped
 from torchlosslint.flow import unused
+from torchlosslint.flow.declared import Declarations
 from torchlosslint.flow.entries import run_program
 from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.flow.values import Place
@@ -109,12 +110,14 @@ class _Run:
         resolver = Resolver([root.path], lambda folder: self.configuration.of(folder).roots)
         shown = {_key(path): path for path in root.files}
         screened: dict[str, Screened] = {}
+        declared = [loss for s in self.configuration.met() for loss in s.declared.losses]
+        words = tuple({loss.name.rsplit(".", 1)[-1].encode() for loss in declared})
         for key, path in shown.items():
             data = bytes_of(path)
             if isinstance(data, SourceError):
                 self.unreadable(path, data.line, data.column, data.message)
             else:
-                screened[key] = screen(data)
+                screened[key] = screen(data, words)
                 if b"TLL" in data or b"torchlosslint:" in data:
                     self.worded.add(path)
         edges: dict[tuple[str, ImportEdge], list[str]] = {}
@@ -135,7 +138,7 @@ class _Run:
                     if other not in screened and other not in shown:
                         data = bytes_of(other)
                         if not isinstance(data, SourceError):
-                            screened[other] = screen(data)
+                            screened[other] = screen(data, words)
                             todo.append(other)
         wanted = needed(screened, resolve) & shown.keys()
         wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
@@ -156,8 +159,9 @@ class _Run:
             return parsed[key]
 
         program = Program(resolver, parse)
-        judge = Judge(self.rules)
+        judge = Judge(self.rules, self.torch(shown))
         interpreter = Interpreter(program, judge)
+        interpreter.declared = self.declarations(shown)
         run_program(interpreter, files)
         for key, reason in sorted(interpreter.failures.items()):
             self.report.skipped.append(Skipped(shown.get(key, key), reason))
@@ -170,6 +174,21 @@ class _Run:
         judge.finish()
         self.conclude(judge, shown)
         self.texts.clear()
+
+    def torch(self, shown: dict[str, str]) -> Callable[[str], tuple[int, int] | None] | None:
+        """For a file, the version of torch that it runs on; None where no configuration says that."""
+        of_file = self.configuration.of_file
+        if all(settings.torch is None for settings in self.configuration.met()):
+            return None
+        return lambda key: of_file(shown.get(key, key)).torch
+
+    def declarations(self, shown: dict[str, str]) -> Declarations | None:
+        """The contracts that configurations declare; None where none does."""
+        found = [settings.declared for settings in self.configuration.met() if settings.declared]
+        if not found:
+            return None
+        of_file = self.configuration.of_file
+        return Declarations(lambda key: of_file(shown.get(key, key)).declared, found)
 
     def parse(self, path: str) -> ir.Module | None:
         """The IR of a file; what cannot be read or parsed becomes a TLL001."""

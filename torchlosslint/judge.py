@@ -8,7 +8,7 @@ keeps the contract.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from torchlosslint.finding import Confidence, Severity
@@ -44,8 +44,11 @@ class Raw:
 class Judge:
     """The sink of one interpretation."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], torch: Callable[[str], tuple[int, int] | None] | None = None
+    ) -> None:
         self.rules = list(rules)
+        self.torch = torch  # for a file, the version of torch that it runs on
         self.found: dict[tuple[str, Place], Raw] = {}
         self.seen: dict[Place, str] = {}  # loss calls not judged, with the reason
         self.judged: set[Place] = set()
@@ -90,6 +93,8 @@ class Judge:
                 given,
                 use.made,
                 m.entry,
+                use.declared,
+                self.torch(use.place.path) if self.torch is not None else None,
             )
             if self.watched and self._counted("loss", use.place, left):
                 self.history.losses.append(loss_use)

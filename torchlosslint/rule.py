@@ -15,6 +15,7 @@ from importlib.metadata import entry_points
 from typing import ClassVar
 
 from torchlosslint.contracts.base import LossContract
+from torchlosslint.contracts.external import ExternalLoss
 from torchlosslint.finding import Severity
 from torchlosslint.flow.values import NO_ROOTS, Place, Roots, Step, Tensor, Value
 
@@ -31,6 +32,8 @@ class LossUse:
     given: all arguments of the call by name, the input and the target included. Further ones among
     `contract.inputs` (GaussianNLL's var) are plain values; the rest may hold alternatives.
     made: where the criterion was constructed, None for a function. entry: see Event.
+    declared: the loss as the user's configuration declares it. torch: the version that the code runs
+    on, (major, minor), where the configuration says so.
     """
 
     contract: LossContract
@@ -45,6 +48,8 @@ class LossUse:
     given: dict[str, Value] = field(default_factory=dict)
     made: Place | None = None
     entry: int = 0
+    declared: ExternalLoss | None = None
+    torch: tuple[int, int] | None = None
 
     @property
     def scores(self) -> Tensor | None:

@@ -20,13 +20,14 @@ _SWITCHES = ("sigmoid", "softmax", "from_logits", "activation", "log_prob")
 
 
 class ThirdPartyLossInput(Rule):
-    """A focal, dice or other loss of a known library gets the wrong kind of input for its settings.
+    """A focal, dice or other loss of a known library, or a declared one, gets the wrong kind of input.
 
     What it does
         Knows the losses of torchvision, segmentation-models-pytorch, MONAI, kornia, timm,
         pytorch-toolbelt and torchmetrics, and the switches that tell them to apply an activation
         (from_logits=, sigmoid=, softmax=, activation=); likewise torch.distributions' `logits=` and
-        `probs=`. Follows their input and compares.
+        `probs=`. Losses of your own count where the configuration declares what they want. Follows
+        their input and compares.
 
     Why it is bad
         A second sigmoid maps everything to [0.5, 0.73], a second softmax flattens the classes: the
@@ -58,11 +59,13 @@ class ThirdPartyLossInput(Rule):
         tensor = use.input
         if use.contract.key != EXTERNAL or not isinstance(tensor, Tensor) or tensor.role == "loss":
             return
-        record = foreign(use.contract.module or use.contract.function)
+        record = use.declared or foreign(use.contract.module or use.contract.function)
         if record is None:
             return
         config = settings(use, record)
         wanted, told = record.input_under(config), _switched(record, config)
+        if use.declared is not None:
+            told = " (so the configuration declares)"
         off = bool(record.one_of) and all(
             config.get(name, default) in (False, None) for name, default in _on(record)
         )

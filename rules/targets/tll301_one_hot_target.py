@@ -10,6 +10,9 @@ from torchlosslint.rule import LossUse, Problem, Rule
 
 from .common import FLOATS, INDEXED, of_torch, pair, rank
 
+PROBABILITIES = (1, 10)
+"""The version of torch since which CrossEntropyLoss takes class probabilities (its release notes)."""
+
 
 class OneHotTarget(Rule):
     """A loss that takes class indices gets one-hot rows.
@@ -21,7 +24,8 @@ class OneHotTarget(Rule):
     Why it is bad
         NLLLoss and MultiMarginLoss raise on any one-hot target, CrossEntropyLoss on an integer one.
         Floating one-hot rows are read by CrossEntropyLoss as class probabilities: the number is the
-        same, but it costs more memory and time, and ignore_index does not work with it.
+        same, but it costs more memory and time, and ignore_index does not work with it. Before
+        torch 1.10 it raised (say which version you use: `torch = "1.9"` in the configuration).
 
     Example
         Wrong::
@@ -56,6 +60,13 @@ class OneHotTarget(Rule):
                 help_text,
                 tensor=target,
             )
+        elif target.dtype in FLOATS and use.torch is not None and use.torch < PROBABILITIES:
+            yield Problem(
+                f"{use.name} gets floating one-hot rows from {how}: before torch {_shown(PROBABILITIES)} it "
+                "takes class indices alone, and raises.",
+                help_text,
+                tensor=target,
+            )
         elif target.dtype in FLOATS:
             yield Problem(
                 f"{use.name} gets floating one-hot rows from {how} and reads them as class probabilities: "
@@ -71,3 +82,7 @@ class OneHotTarget(Rule):
                 help_text,
                 tensor=target,
             )
+
+
+def _shown(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

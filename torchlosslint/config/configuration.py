@@ -287,7 +287,7 @@ def _below(folder: str, path: str) -> str:
 
 
 def _loss(name: str, entry: dict[str, Any]) -> DeclaredLoss:
-    arguments = tuple(entry.get("arguments", ("input", "target")))
+    arguments = tuple(entry.get("arguments", ()))
     return DeclaredLoss(name, entry["input"], arguments, entry.get("argument", ""))
 
 

@@ -73,9 +73,7 @@ KEYS: tuple[Key, ...] = (
         "Losses of your own, by dotted name, and what they want.",
         fields=(
             Key("input", CHOICE, "What the input must be.", tuple(INPUTS)),
-            Key(
-                "arguments", LIST, "Names of the arguments of a call, in order.", default=["input", "target"]
-            ),
+            Key("arguments", LIST, "The arguments of a call, in order; its own parameters.", default=[]),
             Key("argument", TEXT, "The argument that is the input; the first.", default=""),
         ),
         default={},
@@ -137,8 +135,6 @@ def _check(key: Key, value: Any, path: tuple[str, ...]) -> None:
         if not isinstance(value, list):
             raise Bad(path, f"{_shown(path)} is a list of strings, not {value!r}")
         _strings(value, path)
-        if key.name == "arguments" and not value:
-            raise Bad(path, f"{_shown(path)} is empty")
     elif key.kind == SELECTORS:
         _selectors(value, path)
     elif key.kind in (PER_FILE, SEVERITY, TABLES):
@@ -170,7 +166,7 @@ def _entry(key: Key, value: Any, path: tuple[str, ...]) -> None:
         _check(fields[name], inner, (*path, name))
     if key.fields[0].name not in value:
         raise Bad(path, f"{_shown(path)} does not say {key.fields[0].name!r}")
-    if value.get("argument") and value["argument"] not in value.get("arguments", ["input", "target"]):
+    if "arguments" in value and value.get("argument", "") not in ("", *value["arguments"]):
         raise Bad((*path, "argument"), f"{value['argument']!r} is none of the arguments")
 
 

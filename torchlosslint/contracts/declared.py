@@ -30,13 +30,13 @@ OUTPUTS: dict[str, str] = {
 class DeclaredLoss:
     """What a declared loss wants of its input.
 
-    name: dotted, as a program imports it. input: a key of INPUTS. arguments: of a call, in order.
-    argument: the one that is meant, the first where it is "".
+    name: dotted, as a program imports it. input: a key of INPUTS. arguments: of a call, in order;
+    () for the loss's own parameters. argument: the one that is meant, the first where it is "".
     """
 
     name: str
     input: str
-    arguments: tuple[str, ...] = ("input", "target")
+    arguments: tuple[str, ...] = ()
     argument: str = ""
 
 

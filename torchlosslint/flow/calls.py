@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow import (
     constructions,
+    declared,
     libraries,
     losses,
     models,
@@ -55,6 +56,17 @@ def call(
     """Call any value."""
     m.frame = frame
     kind = type(callee)
+    if m.declared is not None and kind in (Func, External):
+        by_word = (declared.call_function if kind is Func else declared.call_library)(
+            m,
+            callee if kind is Func else callee.qual,  # type: ignore
+            args,
+            kwargs,
+            place,
+            frame,
+        )
+        if by_word is not None:
+            return by_word
     if kind is Func:
         return call_function(m, callee, args, kwargs, place, frame)  # type: ignore[arg-type]
     if kind is Bound:
@@ -392,6 +404,10 @@ def call_instance(
     m: Machine, obj: Instance, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
 ) -> Value:
     """Call an instance: `__call__`, or `forward` through nn.Module."""
+    if m.declared is not None:
+        by_word = declared.call_instance(m, obj, args, kwargs, place, frame)
+        if by_word is not None:
+            return by_word
     own = find_in_class(obj.cls, "__call__")
     if isinstance(own, Func):
         return call_function(m, own, [obj, *args], kwargs, place, frame)
@@ -463,6 +479,10 @@ def call_object(
 ) -> Value:
     """Call an instance of a library class: a layer, a loss, a container, a known model."""
     qual = obj.qual
+    if m.declared is not None:
+        by_word = declared.call_object(m, obj, args, kwargs, place, frame)
+        if by_word is not None:
+            return by_word
     if "forward" in obj.attrs and qual not in nn_modules.LISTS:
         return call(m, m.read(obj.attrs["forward"]), args, kwargs, place, frame)
     contract = losses.contract_of(qual)

@@ -26,7 +26,8 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
     modules = [interpreter.program.file(path) for path in files]
     total = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
     interpreter.module_share = Share(total, len(modules))
-    relevance = Relevance(info.body for info in modules)
+    further = interpreter.declared.losses if interpreter.declared is not None else frozenset[str]()
+    relevance = Relevance((info.body for info in modules), further)
     if len(modules) < MANY_MODULES:
         _run_entries(interpreter, modules, relevance, total)
         return

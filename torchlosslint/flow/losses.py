@@ -7,6 +7,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_function, by_module
+from torchlosslint.contracts.external import ExternalLoss
 from torchlosslint.flow import constructions
 from torchlosslint.flow.domain import ANY, POSITIVE, Domain
 from torchlosslint.flow.facts import choose
@@ -48,6 +49,7 @@ class LossReached:
     place: Place = NOWHERE
     name: str = ""  # as the program calls it: "F.cross_entropy", "CrossEntropyLoss"
     made: Place | None = None
+    declared: ExternalLoss | None = None
 
 
 def contract_of(qual: str) -> LossContract | None:
@@ -108,10 +110,12 @@ def reach(
     made: Place | None,
     place: Place,
     frame: Frame,
+    declared: ExternalLoss | None = None,
 ) -> Value:
-    """A loss is called with these arguments and settings, by name."""
+    """A loss is called with these arguments and settings, by name. declared: as the configuration has it."""
     reached = _loss(m, contract, given, contract.input_arg, contract.target_arg, config)
     reached.place, reached.name, reached.made = place, contract.title, made
+    reached.declared = declared
     return _tell(m, reached, frame)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from torchlosslint.flow.declared import Declarations
 from torchlosslint.flow.facts import compatible, narrow
 from torchlosslint.flow.memo import Entry
 from torchlosslint.flow.optimizers import Steps
@@ -95,6 +96,7 @@ class Machine:
         self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.memo: dict[Any, Entry] = {}
         self.reports = 0  # losses and events reached so far
+        self.declared: Declarations | None = None  # what the user's configuration says of losses and models
         self.entry = 0  # entry points begun
         self.uncalled = False  # whether this one is a function that nothing calls
         # The loops that are running: whether over the batches of a DataLoader, and its identity.

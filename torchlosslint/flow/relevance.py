@@ -62,9 +62,9 @@ def identifiers(root: object) -> set[str]:
 
 
 class Relevance:
-    """The names that matter in a set of modules."""
+    """The names that matter in a set of modules. further: names of losses that the user declares."""
 
-    def __init__(self, bodies: Iterable[list[ir.Stmt]]) -> None:
+    def __init__(self, bodies: Iterable[list[ir.Stmt]], further: frozenset[str] = frozenset()) -> None:
         self.names: dict[int, set[str]] = {}
         self.owners: dict[int, set[str]] = {}  # of a method, the names in its class
         self.foreign: set[str] = set()  # names of losses of the other libraries that are imported
@@ -76,7 +76,7 @@ class Relevance:
         self.matter: set[str] = set(SOFTMAX)
         self._close(definitions)
         self.soft = frozenset(self.matter)
-        self.matter = self.foreign | TRIGGERS
+        self.matter = self.foreign | TRIGGERS | further
         definitions = self._close(definitions)
         # Variables that hold what matters: a criterion in `self.loss_fn`, a dict of them. What is
         # computed with these in turn (the losses) does not count, or everything would.
