@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from torchlosslint import engine
+from torchlosslint import part
 from torchlosslint.cli.main import main
 from torchlosslint.syntax import ir
 from torchlosslint.syntax.guard import parse_safely
@@ -20,14 +20,14 @@ parsed: dict[str, int] = {}
 
 
 def recording(path: str, text: str) -> ir.Module:
-    """What engine.parse_safely does, with a note of it."""
+    """What part.parse_safely does, with a note of it."""
     module = parse_safely(path, text)
     parsed[path] = module.lines
     return module
 
 
-assert engine.__dict__["parse_safely"] is parse_safely
-engine.__dict__["parse_safely"] = recording
+assert part.__dict__["parse_safely"] is parse_safely
+part.__dict__["parse_safely"] = recording
 record = Path(sys.argv.pop(1)).absolute()
 try:
     main()

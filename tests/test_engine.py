@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import torchlosslint.engine as engine
+import torchlosslint.part as part
 from torchlosslint.cli.main import main
 from torchlosslint.config import ConfigError, Settings
 from torchlosslint.finding import Report
@@ -450,7 +451,7 @@ def test_the_rules_are_put_back_to_work_after_a_crash(monkeypatch: pytest.Monkey
         raise RuntimeError("something broke")
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "run_program", crash)
+        patch.setattr(part, "run_program", crash)
         assert main([".", "--no-cache"]) == 2
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0

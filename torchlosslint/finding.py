@@ -85,7 +85,8 @@ class LossCalls:
 @dataclass(slots=True)
 class Report:
     """The outcome of a run: what every format prints. suppressed, baselined: findings that a comment
-    or the baseline hides. fails: whether the exit status is 1, where the run has decided that."""
+    or the baseline hides. fails: whether the exit status is 1, where the run has decided that.
+    times: seconds by phase, and by the codes of rules. notes: what else the user should know of the run."""
 
     findings: list[Finding] = field(default_factory=list)
     files_checked: int = 0
@@ -96,3 +97,5 @@ class Report:
     suppressed: int = 0
     baselined: int = 0
     fails: bool | None = None
+    times: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)

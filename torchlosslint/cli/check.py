@@ -44,10 +44,19 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule (text and concise).")
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 although there are findings.")
 @click.option("--no-cache", is_flag=True, help="Neither read nor write the cache.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Processes to work with.  [default: the cores there are to use]",
+)
+@click.option("--profile", is_flag=True, help="Say where the time went, on standard error.")
 @click.option("--verbose", is_flag=True, help="List losses that could not be judged, and skipped files.")
 def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
     """Check files and folders (the working directory if there is no PATH)."""
     # Imported here: the engine brings the parser along, which --help has no need of.
+    from torchlosslint.cache import default_folder
     from torchlosslint.config import ConfigError, Configuration, Settings
     from torchlosslint.engine import lint
     from torchlosslint.rule import load_rules
@@ -67,9 +76,11 @@ def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
         settings = configuration.of("")
         if do["write_baseline"]:
             settings = replace(settings, baseline="")
-        report = lint(paths, settings, configuration)
+        cache = "" if settings.no_cache else default_folder()
+        report = lint(paths, settings, configuration, cache=cache)
     except (ConfigError, DiscoveryError) as error:
         raise click.UsageError(str(error)) from error
+    _tell(report, settings.profile)
     if do["write_baseline"]:
         adopt.write_baseline(do["write_baseline"], report)
         return 0
@@ -82,6 +93,17 @@ def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
         else:
             _save(output.path, pieces)
     return 0 if settings.exit_zero else exit_status(report)
+
+
+def _tell(report: Report, profile: bool) -> None:
+    """What is no finding, on standard error."""
+    for note in report.notes:
+        click.echo(f"torchlosslint: {note}", err=True)
+    if profile:
+        from torchlosslint.profile import lines
+
+        for line in lines(report):
+            click.echo(line, err=True)
 
 
 def exit_status(report: Report) -> int:

@@ -9,7 +9,7 @@ import click
 
 # Modules of this package, each with a command of the same name. Imported when asked for, so that
 # --version and --help stay quick.
-COMMANDS = ("check", "explain", "rules")
+COMMANDS = ("check", "clean", "explain", "rules")
 FAILED = 2
 
 

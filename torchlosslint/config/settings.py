@@ -29,7 +29,8 @@ class Settings:
     is selected (an --ignore above a file). roots: further folders in which absolute imports are
     looked up. per_file_ignores: patterns, each with selectors. severities: selectors, each with the
     severity of its findings. torch: the version that the code runs on, (major, minor).
-    source: the configuration file, "" for none.
+    source: the configuration file, "" for none. jobs: processes, 0 for as many as there are cores to use.
+    profile: rules are timed.
     """
 
     select: tuple[str, ...] = ()
@@ -39,6 +40,8 @@ class Settings:
     exit_zero: bool = False
     no_cache: bool = False
     verbose: bool = False
+    jobs: int = 1
+    profile: bool = False
     roots: tuple[str, ...] = ()
     extend_select: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()

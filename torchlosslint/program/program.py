@@ -41,7 +41,7 @@ class Program:
         path, is_folder = hit
         if not is_folder:
             return self.file(path)
-        if "__init__.py" in self.resolver.listing(path)[0]:
+        if self.resolver.is_package(path):
             return self.file(os.path.join(path, "__init__.py"))
         known = self.modules.get(path)
         if known is None:

@@ -28,8 +28,33 @@ class Resolver:
             for folder in (root, os.path.join(root, "src"), top):
                 if folder not in self.roots:
                     self.roots.append(folder)
+        # What was looked up since `recording`: folder and name ("" the folder itself), and the kind of
+        # what is there: "f" a file, "p" a package, "n" a folder without __init__.py, "" nothing.
+        self.asked: dict[tuple[str, str], str] | None = None
         self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         self._found: dict[tuple[str, str], tuple[str, bool] | None] = {}
+
+    def recording(self) -> Resolver:
+        """One that sees the same folders, and notes in `asked` what is looked up."""
+        other = Resolver(())
+        other.roots = self.roots
+        other._listings = self._listings
+        other.asked = {}
+        return other
+
+    def kind(self, folder: str, name: str) -> str:
+        """What is there now of something that was `asked`."""
+        if not name:
+            return "p" if self.is_package(folder) else "n"
+        hit = self.child(folder, name)
+        return "" if hit is None else "f" if not hit[1] else "p" if self.is_package(hit[0]) else "n"
+
+    def is_package(self, folder: str) -> bool:
+        """Whether a folder has an `__init__.py`."""
+        found = "__init__.py" in self.listing(folder)[0]
+        if self.asked is not None:
+            self.asked[folder, ""] = "p" if found else "n"
+        return found
 
     def listing(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
         """Names of the .py files and of the folders in a folder."""
@@ -50,6 +75,14 @@ class Resolver:
 
     def child(self, folder: str, name: str) -> tuple[str, bool] | None:
         """Module `name` in a folder: (path, False) of a file, (folder, True) of a package or namespace."""
+        hit = self._child(folder, name)
+        if self.asked is not None:
+            self.asked[folder, name] = "" if hit is None else "f" if not hit[1] else "n"
+            if hit is not None and hit[1] and "__init__.py" in self.listing(hit[0])[0]:
+                self.asked[folder, name] = "p"
+        return hit
+
+    def _child(self, folder: str, name: str) -> tuple[str, bool] | None:
         files, folders = self.listing(folder)
         if name in folders:
             sub = _normal(os.path.join(folder, name))
@@ -70,12 +103,7 @@ class Resolver:
         found: tuple[str, bool] | None = None
         for base in (script_folder, *self.roots, *self._further(script_folder)):
             hit = self.child(base, first)
-            if (
-                hit is not None
-                and hit[1]
-                and first in _LIBRARIES
-                and "__init__.py" not in self.listing(hit[0])[0]
-            ):
+            if hit is not None and hit[1] and first in _LIBRARIES and not self.is_package(hit[0]):
                 hit = None  # a folder of data called `torch` is not the library
             for name in rest:
                 if hit is None or not hit[1]:
@@ -127,7 +155,7 @@ class Resolver:
             return
         if not hit[1]:
             out.append(hit[0])
-        elif "__init__.py" in self.listing(hit[0])[0]:
+        elif self.is_package(hit[0]):
             out.append(os.path.join(hit[0], "__init__.py"))
 
 

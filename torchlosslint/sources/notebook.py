@@ -76,19 +76,27 @@ def is_notebook(path: str) -> bool:
 def read(path: str) -> Source | SourceError:
     """The Python text of a file or a notebook, or a clear reason why there is none."""
     data = read_bytes(path)
-    if isinstance(data, SourceError):
-        return data
+    return data if isinstance(data, SourceError) else text_of(data, path)
+
+
+def text_of(data: bytes, path: str) -> Source | SourceError:
+    """The Python text in the bytes of a file or a notebook."""
     if is_notebook(path):
         return notebook(data, path)
     text = decode(data, path)
     return text if isinstance(text, SourceError) else Source(text)
 
 
-def bytes_of(path: str) -> bytes | SourceError:
+def raw_bytes(path: str) -> bytes | SourceError:
+    """The bytes of a file or a notebook as they are."""
+    return read_bytes(path)
+
+
+def python_bytes(data: bytes, path: str) -> bytes | SourceError:
     """What the screen looks at: a file's bytes, or the Python text of a notebook as bytes."""
     if not is_notebook(path):
-        return read_bytes(path)
-    source = read(path)
+        return data
+    source = notebook(data, path)
     return source if isinstance(source, SourceError) else source.text.encode("utf-8", "replace")
 
 

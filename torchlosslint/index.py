@@ -1,0 +1,96 @@
+"""What the screen saw of the files of a root, kept from run to run."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+
+from torchlosslint.cache import Cache, digest
+from torchlosslint.outcome import Seen, decode_index, encode
+from torchlosslint.sources.decode import SourceError
+from torchlosslint.sources.notebook import python_bytes, raw_bytes
+from torchlosslint.sources.screen import screen
+
+INDEX = "s"
+# A file may be written twice within one tick of its file system's clock; FAT's is the longest.
+TICK_NS = 2_000_000_000
+
+
+class Index:
+    """Looks at files, each once a run, and not at all where it is as it was.
+
+    words: further triggers, the names of declared losses.
+    """
+
+    def __init__(self, root: str, cache: Cache | None, words: tuple[bytes, ...]) -> None:
+        self.cache = cache
+        self.words = words
+        self.key = digest(os.getcwd(), root, *words)
+        data = cache.load(INDEX, self.key) if cache is not None else None
+        self.before: dict[str, Seen] = (decode_index(data) if data is not None else None) or {}
+        self.now: dict[str, Seen] = {}
+        self.others: dict[str, bytes] = {}
+        self.sizes: dict[str, int] = {}
+        self.is_news = False
+
+    def look(self, path: str) -> Seen | SourceError:
+        """What there is to see of a file."""
+        before = self.before.get(path)
+        marks = self.marks(path) if self.cache is not None else ()
+        if before is not None and marks and marks == before.stat:
+            self.now[path] = before
+            return before
+        data = raw_bytes(path)
+        if isinstance(data, SourceError):
+            return data
+        read = digest(data) if self.cache is not None else b""
+        if before is not None and before.digest == read:
+            seen = Seen(marks, read, before.worded, before.screened)
+        else:
+            text = python_bytes(data, path)
+            if isinstance(text, SourceError):
+                return text
+            seen = Seen(marks, read, b"TLL" in text or b"torchlosslint:" in text, screen(text, self.words))
+        self.now[path] = seen
+        self.sizes[path] = len(data)
+        self.is_news = True
+        return seen
+
+    def digest(self, path: str) -> bytes:
+        """The digest of a file's bytes, b"" where it cannot be read (or there is no cache to know it)."""
+        if self.cache is None:
+            return b""
+        seen = self.now.get(path)
+        if seen is not None:
+            return seen.digest
+        if path not in self.others:
+            data = raw_bytes(path)
+            self.others[path] = b"" if isinstance(data, SourceError) else digest(data)
+        return self.others[path]
+
+    def size(self, path: str) -> int:
+        """The bytes of a file."""
+        seen = self.now.get(path)
+        if path in self.sizes or seen is None or not seen.stat:
+            return self.sizes.get(path, 0)
+        return seen.stat[0]
+
+    def marks(self, path: str) -> tuple[int, ...]:
+        """By which a file that is as it was is known, () where it is too new to tell."""
+        try:
+            about = os.stat(path)
+        except (OSError, ValueError):
+            return ()
+        newest = max(about.st_mtime_ns, about.st_ctime_ns)
+        if not stat.S_ISREG(about.st_mode) or newest > time.time_ns() - TICK_NS:
+            return ()
+        return (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
+
+    def save(self) -> None:
+        """Keep what was seen."""
+        gone = len(self.before) != len(self.now)
+        if self.cache is not None and (self.is_news or gone):
+            data = encode(self.now)
+            if data is not None:
+                self.cache.store(INDEX, self.key, data)
