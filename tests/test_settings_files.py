@@ -209,7 +209,10 @@ def test_each_folder_has_import_roots_of_its_own(project: Project) -> None:
             ":3: losses.\"pkg.Focal\".input cannot be 'logit'; did you mean",
         ),
         ("[losses.'pkg.Focal']\ninput = 'logits'\nargs = []\n", ":3: unknown key 'args'"),
-        ("[losses.'p.F']\ninput = 'logits'\nargument = 'z'\n", ":3: 'z' is none of the arguments"),
+        (
+            "[losses.'p.F']\ninput = 'logits'\narguments = ['a']\nargument = 'z'\n",
+            ":4: 'z' is none of the arguments",
+        ),
         ("[models.'pkg.build']\noutput = 'probs'\n", "cannot be 'probs'"),
         ("[models.'pkg.build']\noutput = 'logits'\ndim = 'x'\n", "dim is a whole number"),
         (

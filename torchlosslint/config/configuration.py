@@ -64,8 +64,8 @@ class Configuration:
         return self.of(os.path.dirname(path))
 
     def met(self) -> list[Settings]:
-        """The settings of every folder that was asked for, each once."""
-        return list(dict.fromkeys(self._folders.values()))
+        """The settings of the folders that were asked for, those of a configuration once."""
+        return list(self._settings.values())
 
     def selection(self, settings: Settings) -> Selection:
         """The rules that these settings select."""

@@ -64,7 +64,11 @@ KEYS: tuple[Key, ...] = (
         "Folders in which absolute imports are looked up, relative to this file.",
         default=[".", "src"],
     ),
-    Key("torch", VERSION, "The version of torch that the code runs on, as `2.4`. Unknown: the newest."),
+    Key(
+        "torch",
+        VERSION,
+        "The version of torch that the code runs on, as `2.4` (see TLL301). Without it, a new one.",
+    ),
     Key("require-reason", FLAG, "Suppressions that give no reason hide nothing.", default=False),
     Key("baseline", TEXT, "A file of known findings that are not reported again.", default=""),
     Key(
@@ -99,6 +103,8 @@ KEYS: tuple[Key, ...] = (
         default={},
     ),
 )
+DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"  # package.Name
+RELEASE = r"([0-9]+)\.([0-9]+)(?:[.+]\S*)?"  # 2.4, 2.4.1, 2.4.0+cu118
 BY_NAME = {key.name: key for key in KEYS}
 
 
@@ -154,7 +160,7 @@ def _entry(key: Key, value: Any, path: tuple[str, ...]) -> None:
     if key.kind == SEVERITY:
         _choice(value, key.choices, path)
         return
-    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", path[-1]):
+    if not re.fullmatch(DOTTED, path[-1]):
         quoted = f'[tool.torchlosslint.{key.name}."package.Name"]'
         raise Bad(path, f"{path[-1]!r} is no dotted name; write {quoted}, with the quotes")
     if not isinstance(value, dict):
@@ -190,7 +196,7 @@ def _strings(value: list[Any], path: tuple[str, ...]) -> None:
 
 def version(text: str) -> tuple[int, int] | None:
     """`2.4`, `2.4.1`, `2.4.0+cu118` as (2, 4)."""
-    found = re.fullmatch(r"(\d+)\.(\d+)(?:[.+]\S*)?", text.strip())
+    found = re.fullmatch(RELEASE, text)
     return (int(found[1]), int(found[2])) if found is not None else None
 
 
