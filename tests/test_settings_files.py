@@ -291,3 +291,20 @@ def test_show_settings(project: Project) -> None:
     assert shown["severity"] == {"TLL101": "note"}
     assert shown["losses"]["p.Focal"]["input"] == "logits"
     assert tomllib.loads(rest)["confidence"] == "likely"
+
+
+def test_what_was_kept_of_a_run_obeys_the_settings_of_the_next(project: Project) -> None:
+    project.write(
+        train=WRONG, tools__use="from helper import step\nimport torch\nloss = step(torch.ones(2, 4), 1)\n"
+    )
+    project.put("lib/helper.py", OTHER)
+    assert project.found("train.py", "tools") == project.found("train.py", "tools") == ["train.py:6 TLL101"]
+    project.put("torchlosslint.toml", 'src = ["lib"]\nselect = ["TLL104"]\n')
+    assert project.found("train.py", "tools") == ["lib/helper.py:4 TLL104"]
+    project.put("torchlosslint.toml", 'select = ["TLL101"]\n[severity]\nTLL101 = "note"\n')
+    assert [f["severity"] for f in project.json("train.py").findings] == ["note"]
+    project.put("torchlosslint.toml", 'exclude = ["train.py"]\nforce-exclude = true\n')
+    assert project.found("train.py") == []
+    Path("torchlosslint.toml").unlink()
+    project.write(train=WRONG.replace("(p, y)", "(p, y)  # noqa"))
+    assert project.found("train.py") == []

@@ -170,6 +170,9 @@ def test_unused_suppressions(project: Project) -> None:
     assert (first["severity"], first["column"], first["end_column"]) == ("warning", 8, 43)
     assert "TLL301 hides nothing" in outcome.findings[2]["message"]
     assert "TLL101" not in outcome.findings[2]["message"]
+    project.put("clean.py", "# torchlosslint: ignore[TLL101] for the next line, it was thought\nx = 1\n")
+    said = " ".join(project.run().out.split())
+    assert "what hides findings in the line below is ignore-next-line[...]" in said
 
 
 def test_only_what_was_asked_about_is_unused(project: Project) -> None:

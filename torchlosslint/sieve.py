@@ -260,7 +260,7 @@ _FORM = "Write # torchlosslint: ignore[TLL101] reason, or ignore-next-line[...],
 
 
 def _gone(one: Suppression) -> str:
-    if one.own and one.target == one.line:
+    if one.own and one.alone and one.target == one.line:
         return "Remove it; what hides findings in the line below is ignore-next-line[...]."
     return "Remove it."
 

@@ -36,7 +36,7 @@ class Resolver:
 
     def recording(self) -> Resolver:
         """One that sees the same folders, and notes in `asked` what is looked up."""
-        other = Resolver(())
+        other = Resolver((), self.further)
         other.roots = self.roots
         other._listings = self._listings
         other.asked = {}

@@ -36,7 +36,8 @@ _ITEM = re.compile(r"[\s,]*([A-Za-z][\w-]*)(?=[\s,]|$)")
 class Suppression:
     """One such comment. codes: as written, () for everything. line: of the comment, from 1. target:
     the line that it speaks of, 0 for the whole file. column, end_column: of the comment, from 1.
-    wrong: why it cannot be understood, "" if it can. used: the codes that were of use."""
+    wrong: why it cannot be understood, "" if it can. used: the codes that were of use. alone:
+    nothing else stands on its line."""
 
     line: int
     column: int
@@ -48,6 +49,7 @@ class Suppression:
     wrong: str = ""
     text: str = ""
     own: bool = True
+    alone: bool = False
     used: set[str] = field(default_factory=set)
 
     def hides(self, code: str, name: str) -> str | None:
@@ -121,6 +123,7 @@ def _make(
         wrong,
         text,
         own,
+        comment.alone,
     )
 
 
