@@ -129,17 +129,9 @@ class _Run:
                     outcomes.append(None)
             self.spent("screen", start)
         if jobs:
-            # Imported here: it brings the parser along.
-            from torchlosslint.part import Shop
-            from torchlosslint.syntax.guard import on_large_stack
-
-            shop = Shop(self.view, self.rules, self.cache, self.settings.profile)
-
-            def work() -> None:
-                for place, job in jobs:
-                    outcomes[place] = shop.do(job)
-
-            on_large_stack(work)
+            done = self.work([job for _, job in jobs])
+            for (place, _), one in zip(jobs, done, strict=True):
+                outcomes[place] = one
         for outcome in outcomes:
             assert outcome is not None
             self.merge(outcome)
@@ -148,6 +140,21 @@ class _Run:
                 self.cache.prune()
             if self.cache.trouble:
                 self.report.notes.append(f"nothing is kept for the next run: {self.cache.trouble}")
+
+    def work(self, jobs: list[Job]) -> list[Outcome]:
+        """The outcomes of jobs, from this process or from several."""
+        # Imported here: they bring the parser along.
+        from torchlosslint.part import Shop
+        from torchlosslint.syntax.guard import on_large_stack
+
+        if self.settings.jobs != 1:
+            from torchlosslint.pool import Pool, workers_for
+
+            workers = workers_for(jobs, self.settings.jobs)
+            if workers > 1:
+                return Pool(self.view, self.rules, self.cache, self.settings.profile, workers).run(jobs)
+        shop = Shop(self.view, self.rules, self.cache, self.settings.profile)
+        return on_large_stack(lambda: [shop.do(job) for job in jobs])
 
     def root(self, root: Root) -> Iterable[Outcome | Job]:
         """The connected parts of a root's import graph: their outcomes, or the jobs to get them."""

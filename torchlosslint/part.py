@@ -119,6 +119,29 @@ class Shop:
             self.cache.store(IR, key, encoded)
         return module
 
+    def parse_ahead(self, paths: Iterable[str]) -> dict[bytes, bytes]:
+        """Modules of files that somebody will want: into the cache, or returned where that is not to be
+        had. What goes wrong here goes wrong again there, where it is told."""
+        out: dict[bytes, bytes] = {}
+        for path in paths:
+            data = raw_bytes(path)
+            source = data if isinstance(data, SourceError) else text_of(data, path)
+            if isinstance(source, SourceError) or source.cells is not None:
+                continue
+            key = digest(source.text)
+            if self.cache is not None and self.cache.load(IR, key) is not None:
+                continue
+            try:
+                encoded = encoded_module(parse_safely(path, source.text))
+            except SyntaxTrouble:
+                continue
+            if encoded is not None:
+                if self.cache is not None:
+                    self.cache.store(IR, key, encoded)
+                if self.cache is None or self.cache.trouble:
+                    out[key] = encoded
+        return out
+
     def _times(self, part: Part, total: float) -> None:
         """Flow is what remains of the whole."""
         times = part.kept.outcome.times
