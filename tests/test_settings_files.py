@@ -271,8 +271,7 @@ def test_show_files(project: Project) -> None:
 
 
 def test_show_settings(project: Project) -> None:
-    import tomllib
-
+    tomllib = pytest.importorskip("tomllib")
     project.write(a__b=WRONG, d=WRONG, e=WRONG)
     text = (
         'select = ["TLL1"]\ntorch = "1.9.1"\nexclude = ["x"]\n[severity]\nTLL101 = "note"\n'

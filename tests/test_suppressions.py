@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchlosslint.sources.comments import comments, open_lines
-from torchlosslint.sources.suppressions import suppressions
+from torchlosslint.sources.suppressions import Suppression, suppressions
 
 __all__ = ["project_"]
 LOSS, CAUSE = 6, 5  # the lines of WRONG
@@ -154,6 +154,26 @@ def test_reasons_can_be_required(project: Project, flag: list[str]) -> None:
     assert "gives no reason" in outcome.findings[1]["message"]
 
 
+def test_comments_are_read_only_where_there_may_be_some(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchlosslint import sieve
+
+    texts: list[str] = []
+
+    def read(text: str, names: object) -> list[Suppression]:
+        texts.append(text)
+        return suppressions(text)
+
+    monkeypatch.setattr(sieve, "suppressions", read)
+    project.write(plain=WRONG, clean="x = 1  # noqa\ny = 2  # a comment\n")
+    assert project.found() == ["plain.py:6 TLL101"]
+    assert texts == []
+    project.write(hidden=commented("# noqa"), more="x = 1  # noqa: TLL101\n")
+    assert project.found() == ["more.py:1 TLL002", "plain.py:6 TLL101"]
+    assert len(texts) == 2
+
+
 # ---- TLL002
 
 
@@ -182,6 +202,10 @@ def test_only_what_was_asked_about_is_unused(project: Project) -> None:
     assert project.found("--select", "TLL101") == []
     assert project.found("--select", "TLL101,TLL002") == ["clean.py:1 TLL002", "sub/a.py:1 TLL002"]
     assert project.found("clean.py") == []  # named alone: what others do with it is not known
+    assert project.found("clean.py", "--select", "TLL101,TLL002", ".") == [
+        "clean.py:1 TLL002",
+        "sub/a.py:1 TLL002",
+    ]
     project.put("torchlosslint.toml", '[per-file-ignores]\n"sub/" = ["TLL1"]\n')
     assert project.found() == ["clean.py:1 TLL002"]
 

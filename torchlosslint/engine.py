@@ -71,7 +71,8 @@ def lint(
             gc.enable()
     start = time.process_time()
     checked = set(found.files)
-    walked = checked - found.named
+    folders = tuple(os.path.join(os.path.abspath(path), "") for path in paths if os.path.isdir(path))
+    walked = checked - {path for path in found.named if not os.path.abspath(path).startswith(folders)}
     sieve = Sieve(configuration, rules, checked, walked, lambda path: bool(exclusion.excluded(path)))
     sieve.run(run.report, run.hidden, run.worded, settings)
     run.spent("sieve", start)
