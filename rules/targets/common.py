@@ -47,7 +47,8 @@ def written(shape: Shape | None) -> str:
     if shape is None:
         return "(?)"
     parts = [
-        "N" if i == 0 and not isinstance(s, int) and s is not DOTS else _word(s) for i, s in enumerate(shape)
+        _rows(s) if i == 0 and not isinstance(s, int) and s is not DOTS else _word(s)
+        for i, s in enumerate(shape)
     ]
     return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
 
@@ -56,8 +57,15 @@ def _word(size: Any) -> str:
     return str(size) if isinstance(size, int) else "..." if size is DOTS else "?"
 
 
+def _rows(size: Any) -> str:
+    """N, or N-1 for all rows of a table but one."""
+    return "N" + size[size.find("-") :] if isinstance(size, str) and "-" in size else "N"
+
+
 def differ(a: Any, b: Any) -> bool:
-    """Whether two sizes are known, and not the same."""
+    """Whether two sizes are known, and not the same; all rows of one table are more than all but one."""
+    if isinstance(a, str) and isinstance(b, str):
+        return a != b and a[:1] == "#" and "*" not in a + b and a.partition("-")[0] == b.partition("-")[0]
     return isinstance(a, int) and isinstance(b, int) and a != b
 
 

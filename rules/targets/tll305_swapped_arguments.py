@@ -54,8 +54,6 @@ class SwappedArguments(Rule):
             return
         if use.target.role != "model" or not _given(use.input):
             return
-        if contract.key == "kl_div" and isinstance(use.input, Tensor) and use.input.dom.kind == NUMBER:
-            return  # no log-probability either: TLL111 says both
         # A model's own earlier output may be a target; but not of labels as predictions.
         yield Problem(
             f"{use.name} gets data or labels as predictions, and the model's output as the target: "

@@ -84,4 +84,4 @@ def _parts(size: Any) -> tuple[Any, ...]:
 
 
 def _words(parts: tuple[Any, ...]) -> str:
-    return f"({', '.join(map(str, parts))})"
+    return f"({', '.join('rows' if str(p)[0] == '#' else str(p) for p in parts)})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torchlosslint.flow.facts import at_least, equals
 from torchlosslint.flow.ops import binary as tensor_binary
 from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.tables import compared
 from torchlosslint.flow.values import (
     FALSE,
     TRUE,
@@ -15,6 +16,7 @@ from torchlosslint.flow.values import (
     Const,
     DictV,
     External,
+    ExtObj,
     Func,
     Obj,
     Place,
@@ -40,6 +42,10 @@ def from_outcomes(outcomes: list[tuple[Any, bool]]) -> Value:
 
 def compare(m: Machine, op: str, left: Value, right: Value, place: Place, frame: Frame) -> Value:
     """One comparison of two plain values."""
+    if (type(left) is ExtObj or type(right) is ExtObj) and op not in ("is", "is not", "in", "not in"):
+        column = compared(left, right, place)
+        if column is not None:
+            return column
     if op in ("is", "is not", "==", "!="):
         negative = op in ("is not", "!=")
         equal = _equal(m, left, right, op in ("is", "is not"))

@@ -12,6 +12,7 @@ from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import ELLIPSIS, SliceV
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
+    FALSE,
     TRUE,
     Choice,
     ClassV,
@@ -231,7 +232,13 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
                 items = list(held.items)
                 items[i] = value
                 m.write(obj.attrs, "items", TupleV(tuple(items)))
+                if "one_hot" in obj.attrs:
+                    m.write(obj.attrs, "one_hot", FALSE)
                 return
+        # Zeros of which one becomes a 1 are a one-hot row, until more is written.
+        fresh = "one_hot" not in obj.attrs and value == Const(1) and all(v == Const(0) for v in held.items)
+        if fresh or "one_hot" in obj.attrs:
+            m.write(obj.attrs, "one_hot", TRUE if fresh and isinstance(index, (SymInt, Unknown)) else FALSE)
         mixed = tuple(choose([(frozenset(), v), (frozenset(), value)]) for v in held.items)
         m.write(
             obj.attrs, "items", TupleV(mixed) if held.items else m.unknown("written under an unknown index")

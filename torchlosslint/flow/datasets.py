@@ -159,17 +159,38 @@ def _labelled_image(
     retarget = _argument(obj, behind, "target_transform")
     label: Value = SymInt(("label", name))
     if retarget is not None and retarget != NONE:
-        if m.frame is None:
-            return None
-        label = m.call(retarget, [label], {}, place, m.frame)
+        label = _applied(m, _steps(m, retarget), label, place)
     if "transforms" in kwargs:
         return None
-    return TupleV((_image(m, name, transform), label))
+    return TupleV((_image(m, name, transform, place), label))
 
 
-def _image(m: Machine, name: str, transform: Value | None) -> Value:
+def _applied(m: Machine, steps: list[Value], value: Value, place: Place) -> Value:
+    """What the program's own functions among the transforms make of a value."""
+    for step in steps:
+        if m.frame is None:
+            return Unknown(FROM_LOADER)
+        own = (
+            step.args[0] if isinstance(step, ExtObj) and step.qual.endswith(".Lambda") and step.args else step
+        )
+        if isinstance(own, ExtObj) and own.qual.rsplit(".", 1)[-1] in _KEEPS_SIZE:
+            continue
+        value = m.call(own, [value], {}, place, m.frame)
+    return value
+
+
+def _image(m: Machine, name: str, transform: Value | None, place: Place) -> Value:
     """The image after its transform, where this ends in a float tensor; else unknown."""
     steps = _steps(m, transform)
+    cut = next((i for i, s in enumerate(steps) if isinstance(s, ExtObj) and s.qual.endswith(".Lambda")), None)
+    if cut is not None:
+        before = _transformed(m, name, steps[:cut])
+        return _applied(m, steps[cut:], before, place) if isinstance(before, Tensor) else before
+    return _transformed(m, name, steps)
+
+
+def _transformed(m: Machine, name: str, steps: list[Value]) -> Value:
+    """The image after these transforms of torchvision."""
     names = [s.qual.rsplit(".", 1)[-1] if isinstance(s, ExtObj) else "" for s in steps]
     if "ToTensor" not in names or any(
         n not in _KEEPS_SIZE and n not in _NEW_SIZE and n != "Grayscale" for n in names

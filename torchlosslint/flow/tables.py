@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torchlosslint.flow.domain import DATA, FROM_DATA, INDICES, Domain
 from torchlosslint.flow.ops.casts import named_type
 from torchlosslint.flow.ops.indexing import SliceV
-from torchlosslint.flow.ops.shapes import rank
+from torchlosslint.flow.ops.shapes import rank, size_from
 from torchlosslint.flow.ops.support import flagged
 from torchlosslint.flow.values import (
     NONE,
@@ -20,6 +20,7 @@ from torchlosslint.flow.values import (
     ExtObj,
     ListV,
     Place,
+    SymInt,
     Tensor,
     TupleV,
     Unknown,
@@ -43,6 +44,7 @@ _SAME_FRAME = frozenset(
     "drop dropna fillna sample reset_index head tail copy sort_values replace round astype map apply "
     "drop_duplicates sort_index set_index interpolate clip abs".split()
 )
+_MASKS = frozenset("isna isnull notna notnull isin between duplicated eq ne gt lt ge le".split())
 _SCALERS = frozenset(
     "StandardScaler MinMaxScaler RobustScaler MaxAbsScaler Normalizer QuantileTransformer".split()
 )
@@ -58,14 +60,26 @@ def call(m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], pla
     """A function that gives a table or an array; None for any other."""
     if qual in READERS:
         return ExtObj(FRAME, (), {}, place)
+    if qual == "pandas.concat" and args:
+        held = args[0].attrs.get("items") if isinstance(args[0], ListV) else args[0]
+        parts = held.items if isinstance(held, TupleV) else ()
+        frames = [isinstance(v, ExtObj) and v.qual == FRAME for v in parts]
+        return ExtObj(FRAME, (), {}, place) if any(frames) else None
     if qual in TEXT_READERS:
         dtype = named_type(kwargs["dtype"]) if "dtype" in kwargs else "float64"
         return Tensor(flagged(FROM_DATA, "numpy", "table"), dtype, None, False, role="data")
+    if qual == "numpy.random.permutation" and len(args) == 1:
+        if isinstance(args[0], (Const, SymInt)):
+            return array("int64", size_from(args[0]))
+        return _some_rows(args[0], place) if isinstance(args[0], Tensor) else None
     if not qual.startswith("sklearn."):
         return None
     name = qual.rsplit(".", 1)[-1]
     if name == "train_test_split":
         return TupleV(tuple(half for a in args for half in (_some_rows(a, place), _some_rows(a, place))))
+    if name in ("resample", "shuffle") and args:
+        parts = tuple(_some_rows(a, place) for a in args)
+        return parts[0] if len(parts) == 1 else TupleV(parts)
     if name in _CLASSES or name in _REAL:
         pair = (
             array("float64", ROWS, None),
@@ -103,7 +117,8 @@ def attribute(obj: ExtObj, name: str, place: Place) -> Value | None:
             return _as_array(obj)
         if name in ("iloc", "loc"):
             return ExtObj(BY_PLACE if name == "iloc" else BY_NAME, (obj,), {}, place)
-        if name not in _SAME_FRAME and name not in ("to_numpy", "tolist", "columns", "index"):
+        known = name in _SAME_FRAME or name in _MASKS or (name in ("all", "any") and obj.kwargs)
+        if not known and name not in ("to_numpy", "tolist", "columns", "index"):
             return Unknown(f"pandas: {name}")
     return None
 
@@ -125,16 +140,31 @@ def item(obj: ExtObj, index: Value, place: Place) -> Value | None:
         of = obj.args[0].qual
         if isinstance(index, TupleV) and len(index.items) == 2 and of == FRAME:
             rows, columns = index.items
-            if isinstance(rows, (SliceV, ListV)):
+            if isinstance(rows, (SliceV, ListV)) or is_mask(rows):
                 return _taken(FRAME, rows, columns, place)
             return None
-        return ExtObj(of, (), {}, place) if isinstance(index, (SliceV, ListV)) else None
+        return ExtObj(of, (), {}, place) if isinstance(index, (SliceV, ListV)) or is_mask(index) else None
+    return None
+
+
+def is_mask(value: Value, of: str = SERIES) -> bool:
+    """The truth values that a comparison of a column gives: as a subscript, some of the rows."""
+    return isinstance(value, ExtObj) and value.qual == of and "mask" in value.kwargs
+
+
+def compared(left: Value, right: Value, place: Place) -> ExtObj | None:
+    """A column compared with anything; None where neither is a column."""
+    for side in (left, right):
+        if isinstance(side, ExtObj) and side.qual in (FRAME, SERIES):
+            return ExtObj(side.qual, (), {"mask": TRUE}, place)
     return None
 
 
 def _taken(of: str, rows: Value | None, columns: Value, place: Place) -> Value | None:
-    if isinstance(columns, Const) and isinstance(columns.value, (str, int)):
+    if isinstance(columns, Const) and isinstance(columns.value, (str, int)) and columns.value is not False:
         return ExtObj(SERIES, (), {}, place)
+    if is_mask(columns) and rows is None:
+        return ExtObj(FRAME, (), {}, place)
     return ExtObj(of, (), {}, place) if isinstance(columns, (SliceV, ListV)) else None
 
 
@@ -143,6 +173,10 @@ def method(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value], 
     if obj.qual in (FRAME, SERIES):
         if name == "to_numpy":
             return _as_array(obj)
+        if name in _MASKS:
+            return ExtObj(obj.qual, (), {"mask": TRUE}, place)
+        if name in ("all", "any") and is_mask(obj, FRAME) and kwargs.get("axis") == Const(1):
+            return ExtObj(SERIES, (), {"mask": TRUE}, place)
         if name in _SAME_FRAME:
             return NONE if kwargs.get("inplace") == TRUE else ExtObj(obj.qual, (), {}, place)
         return None

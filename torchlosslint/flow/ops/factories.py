@@ -79,7 +79,8 @@ def filled(call: OpCall, value: float | None = None, numpy: bool = False) -> Val
         shape = tuple(size_from(v) for v in listed) if listed is not None else None
     if "out" in call.kwargs:
         return unknown("zeros")
-    return born(call, array(dom, numpy), "float64" if numpy else "float32", shape)
+    dtype = dtype_of(call.args[1]) if numpy and len(call.args) > 1 else "float64" if numpy else "float32"
+    return born(call, array(dom, numpy), dtype, shape)
 
 
 def array(dom: Domain, numpy: bool) -> Domain:
@@ -94,7 +95,9 @@ def full(call: OpCall, numpy: bool = False) -> Value:
     listed = size_args([first]) if first is not None else None
     shape = tuple(size_from(v) for v in listed) if listed is not None else None
     dom, dtype = value_domain(fill)
-    return born(call, array(dom, numpy), dtype if not numpy or dtype != "float32" else "float64", shape)
+    if numpy:
+        dtype = dtype_of(call.args[2]) if len(call.args) > 2 else "float64" if dtype == "float32" else dtype
+    return born(call, array(dom, numpy), dtype, shape)
 
 
 def value_domain(value: Value | None) -> tuple[Domain, str | None]:
@@ -247,6 +250,9 @@ def tensor(call: OpCall, dtype: str | None = None, name: str = "tensor", copies:
             )
         return asking(call, after)
     found = listed(data)
+    if found and isinstance(data, ListV) and data.attrs.get("one_hot") is TRUE:
+        row = Tensor(Domain(ONEHOT, "one_hot"), dtype=dtype or "int64", shape=(len(found),), grad=False)
+        return asking(call, row)
     if found is not None:
         return asking(call, from_list(call, found, dtype, name))
     if isinstance(data, Const) and not isinstance(data.value, str) and data.value is not None:

@@ -107,7 +107,7 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
         tensor = tensor.with_(dom=tensor.dom.replace(how="one_hot"))
     if tensor.shape is None and len(found) == 2 and "table" in tensor.dom.flags:
         # What a text file gave has one or two dimensions: two subscripts say which.
-        tensor = tensor.with_(shape=(None, None))
+        tensor = tensor.with_(shape=(f"#{tensor.uid}", None))
     masks = [v for v in found if isinstance(v, (Tensor, Unknown))]
     if masks:
         return advanced(tensor, found, call)
@@ -219,12 +219,26 @@ def sliced(x: Tensor, item: SliceV, position: int) -> Tensor:
 def sliced_size(size: Any, item: SliceV) -> Any:
     """How many numbers a slice keeps."""
     ends = [integer(item.start), integer(item.stop), integer(item.step)]
+    if isinstance(size, str) and size[0] == "#" and "*" not in size:
+        return shortened(size, item)
     vague = any(
         e is None and v != NONE for e, v in zip(ends, (item.start, item.stop, item.step), strict=True)
     )
     if not isinstance(size, int) or vague:
         return None
     return len(range(*slice(*ends).indices(size)))
+
+
+def shortened(size: str, item: SliceV) -> str | None:
+    """The rows of one table, "#7", without their first or last ones: "#7-1"."""
+    first, last = integer(item.start), integer(item.stop)
+    if item.step != NONE or (first is None and item.start != NONE) or (last is None and item.stop != NONE):
+        return None
+    if (first or 0) < 0 or (last or -1) >= 0:
+        return None
+    name, _, gone = size.partition("-")
+    lost = int(gone or 0) + (first or 0) - (last or 0)
+    return f"{name}-{lost}" if lost else name
 
 
 def advanced(tensor: Tensor, found: list[Value], call: OpCall) -> Value:
