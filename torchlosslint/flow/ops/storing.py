@@ -13,14 +13,9 @@ def stored(tensor: Tensor, idx: Value, value: Value) -> Tensor:
     dom = value.dom if isinstance(value, Tensor) else None
     if isinstance(value, ListV) and value.attrs.get("one_hot") is TRUE:
         dom = Domain(ONEHOT, "one_hot")
-    if isinstance(value, Tensor) and value.grad:
+    elif isinstance(value, Tensor) and value.grad:
         tensor = tensor.with_(grad=True, roots=tensor.roots | value.roots, role=value.role)
-    elif (
-        tensor.grad is False
-        and not isinstance(value, Const)
-        and dom is None
-        and getattr(value, "grad", None) is None
-    ):
+    elif tensor.grad is False and not isinstance(value, Const) and getattr(value, "grad", None) is None:
         tensor = tensor.with_(grad=None)
     if dom is not None and dom == tensor.dom:
         return tensor
