@@ -78,8 +78,8 @@ class Event:
         "index": `value[index]` of a loss that is one number.
         "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
             that was called. "loss_function": `value` (External) was called, `data` by parameter name.
-        "unused": `value` was made for a loss and is never read; what ("criterion" with weights, "literal"
-            tensor, "computed" class weights, "once": an attribute), called: the name that holds it.
+        "unused": `value` was made for a loss and is never read; what ("criterion" with weights, "counted" or
+            "computed" class weights, "once": an attribute), called: the name that holds it.
         "paired": the difference of `value` (N, 1) and other (N,); the result's root is ("paired", place).
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.

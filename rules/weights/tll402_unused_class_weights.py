@@ -9,16 +9,18 @@ from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .common import CHOOSING, size_of_classes, unweighted, weights
 
-_INTENDED = ("weight", "balance")  # a tensor that nothing reads tells by its name alone what it was for
+# `how` of tensors that came of counting the classes.
+_COUNTED = frozenset({"bincount", "compute_class_weight"})
 
 
 class UnusedClassWeights(Rule):
     """Class weights, or a criterion that was given some, never reach a loss.
 
     What it does
-        Looks at criteria with weights that no loss is computed with, at computed class weights and tensors
-        of one number a class that nothing reads while the loss over these classes has no weights, and at
-        weights that a loss of the project's own applies only on the call that converts them.
+        Looks at criteria with weights that no loss is computed with, at weights computed from the counts
+        of the classes that nothing reads while the loss has none, at a number for each class (or computed
+        weights) that a loss of the project's own is given and never reads, and at weights that such a
+        loss applies only on the call that converts them.
 
     Why it is bad
         The imbalance was seen and dealt with, but the training does not know: it optimises the plain
@@ -27,12 +29,12 @@ class UnusedClassWeights(Rule):
     Example
         Wrong::
 
-            weights = torch.tensor([0.1, 0.9])
+            weights = 1 / torch.bincount(labels)
             criterion = nn.CrossEntropyLoss()
 
         Right::
 
-            weights = torch.tensor([0.1, 0.9])
+            weights = 1 / torch.bincount(labels)
             criterion = nn.CrossEntropyLoss(weight=weights)
 
     When it is wrong to fix
@@ -79,33 +81,31 @@ class UnusedClassWeights(Rule):
                 yield (
                     event,
                     Problem(
-                        f"{_text(event.data['owner'])} is given {name} and never reads it: {inner.name} "
-                        "inside is computed without weights.",
+                        f"{_text(event.data['owner'])} is given a number for each class as {name} and never "
+                        f"reads it: {inner.name} inside is computed without weights.",
                         f"Hand {name} on to the loss inside: weight={name}.",
                     ),
                 )
-            elif what in ("literal", "computed"):
-                plain = _plain_loss(history, value if what == "literal" else None)
-                if plain is None or (what == "literal" and not any(w in name.lower() for w in _INTENDED)):
+            elif what in ("computed", "counted"):
+                plain = next((u for u in history.losses if _plain(u)), None)
+                if plain is None:
                     continue
+                held = f"The class weights in {name}"
+                if what == "counted":
+                    held = f"The weights made of {name}, the counts of the classes,"
                 yield (
                     event,
                     Problem(
-                        f"{name} holds class weights that nothing reads, and {plain.name} is computed "
-                        "without weights: every class counts the same.",
-                        f"Hand them to the loss: weight={name}, on the device of the scores.",
+                        f"{held} never reach a loss, and {plain.name} is computed without weights: every "
+                        "class counts the same.",
+                        "Hand them to the loss as weight=..., on the device of the scores.",
                     ),
                 )
 
 
-def _plain_loss(history: History, given: Value | None) -> LossUse | None:
-    """A loss over classes that is given no weights; over as many classes as there are weights."""
-    length = given.shape[0] if isinstance(given, Tensor) and given.shape else None
-    for use in history.losses:
-        if use.contract.key in CHOOSING and not use.no_grad and unweighted(use):
-            if given is None or size_of_classes(use) in (None, length):
-                return use
-    return None
+def _plain(use: LossUse) -> bool:
+    """Whether this is a loss over classes that is given no weights."""
+    return use.contract.key in CHOOSING and not use.no_grad and unweighted(use)
 
 
 def _inside(history: History, event: Event) -> LossUse | None:
@@ -121,7 +121,13 @@ def _inside(history: History, event: Event) -> LossUse | None:
         and int(str(first.value)) <= use.place.o <= int(str(last.value))
         and "weight" in weights(use.contract)
     ]
-    return found[0] if found and all(unweighted(use) for use in found) else None
+    if not found or not all(unweighted(use) for use in found):
+        return None
+    value = event.value
+    if isinstance(value, Tensor) and value.dom.how in _COUNTED:
+        return found[0]
+    length = value.shape[0] if isinstance(value, Tensor) and value.shape else None
+    return next((use for use in found if length is not None and size_of_classes(use) == length), None)
 
 
 def _text(value: Value) -> str:

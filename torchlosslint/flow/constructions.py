@@ -17,11 +17,9 @@ from torchlosslint.flow.values import (
     External,
     ExtObj,
     Func,
-    ListV,
     Place,
     StarV,
     Tensor,
-    TupleV,
     Value,
 )
 from torchlosslint.syntax import ir
@@ -34,14 +32,16 @@ CONSTRUCT = "construct"
 LOSS_FUNCTION = "loss_function"
 # What may be made for a loss and not be used.
 CRITERION = "criterion"  # with weights
-LITERAL = "literal"  # a tensor of some numbers
 PARAMETER = "parameter"  # given to a class of the program
 COMPUTED = "computed"  # class weights of scikit-learn
+COUNTED = "counted"  # how often each class occurs
 LOADER = "torch.utils.data.DataLoader"
 SAMPLERS = frozenset(
     {"torch.utils.data.WeightedRandomSampler", "torch.utils.data.sampler.WeightedRandomSampler"}
 )
-MAKERS = frozenset({"torch.tensor", "torch.FloatTensor", "torch.Tensor", "torch.as_tensor"})
+COUNTERS = frozenset({"torch.bincount", "numpy.bincount"})
+# `how` of values that the classes of labels were counted for.
+FROM_COUNTS = frozenset({"bincount", "compute_class_weight"})
 
 
 def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
@@ -73,41 +73,32 @@ def _weighted(m: Machine, contract: LossContract, obj: ExtObj, place: Place) -> 
             m.made[CRITERION, place] = obj
 
 
-def literal(m: Machine, qual: str, made_: Value, place: Place) -> None:
-    """A tensor was made of Python values: a few floats in a row may be class weights."""
-    if (
-        isinstance(made_, Tensor)
-        and made_.shape is not None
-        and len(made_.shape) == 1
-        and made_.dtype == "float32"
-        and isinstance(made_.shape[0], int)
-        and made_.shape[0] > 1
-    ):
-        m.made[LITERAL, place] = made_
+def counted(m: Machine, counts: Value, place: Place) -> None:
+    """The classes of some labels were counted: what is made of it may be meant for a loss."""
+    if isinstance(counts, Tensor):
+        m.made[COUNTED, place] = counts
 
 
 def given(
     m: Machine, cls: ClassV, init: Func, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> None:
-    """A class of the program is made with arguments: some numbers in a row for a parameter that says
-    that it is for weights are noted."""
+    """A class of the program is made with arguments: a row of floats, or one that came of counting
+    classes, is noted."""
     names = [p.name for p in init.node.params][1:]
     for name, value in (*zip(names, args, strict=False), *kwargs.items()):
-        if "weight" in name and _several(value):
+        if isinstance(value, Tensor) and _row(value):
             m.made[PARAMETER, place] = value
             m.given[place] = (cls, init, name)
 
 
-def _several(value: Value) -> bool:
-    """Whether this is a row of two numbers or more."""
-    if isinstance(value, Tensor):
-        return value.shape is not None and len(value.shape) == 1 and value.shape[0] not in (0, 1)
-    held = value.attrs.get("items") if isinstance(value, ListV) else None
+def _row(value: Tensor) -> bool:
+    """Whether this is a row of two floats or more, or came of counting classes."""
+    if value.dom.how in FROM_COUNTS:
+        return True
+    shape = value.shape
     return (
-        isinstance(held, TupleV)
-        and len(held.items) > 1
-        and all(isinstance(v, Const) and isinstance(v.value, (int, float)) for v in held.items)
-    )
+        shape is not None and len(shape) == 1 and isinstance(shape[0], int) and shape[0] > 1
+    ) and value.dtype in ("float32", "float64")
 
 
 def computed(m: Machine, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame) -> Value:

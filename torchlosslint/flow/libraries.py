@@ -148,8 +148,8 @@ def call(
     handler = FUNCTIONS.get(qual)
     if handler is not None:
         result = run_handler(m, handler, args, kwargs, place, frame)
-        if qual in constructions.MAKERS:
-            constructions.literal(m, qual, result, place)
+        if qual in constructions.COUNTERS:
+            constructions.counted(m, result, place)
         return result
     if qual.startswith("builtins."):
         return python_functions.call(m, qual[9:], args, kwargs, place, frame)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow.constructions import PARAMETER
+from torchlosslint.flow.constructions import COUNTED, PARAMETER
 from torchlosslint.flow.once import used_once
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.values import Const, External, Place, Value
@@ -62,7 +62,7 @@ def tell(interpreter: Interpreter) -> None:
             _parameter(interpreter, index, place)
             continue
         name = index.unread(place)
-        if name:
+        if name and (kind != COUNTED or index.inverted):  # the counts alone may be there to be looked at
             _report(interpreter, index.modules[place.path], place, kind, name)
 
 
@@ -98,8 +98,10 @@ class _Index:
         self.by_file: dict[str, list[Unit]] = {}
         self.functions: dict[str, list[ir.FuncDef]] = {}
         self.params: dict[int, set[str]] = {}  # of functions, by identity
+        self.called: dict[int, str] = {}  # the names of functions, by identity
         self.imported: dict[str, set[str]] = {}  # names that stand for imported things, by file
         self.opaque = False
+        self.inverted = False  # something was divided by the value that was followed last
         for info in modules:
             units = self.by_file.setdefault(info.path, [])
             for unit in self._units(info.body, info, ()):
@@ -121,6 +123,7 @@ class _Index:
                 inner = (*around, id(stmt))
                 self.params[id(stmt)] = {p.name for p in stmt.params}
                 self.functions.setdefault(stmt.name, []).append(stmt)
+                self.called[id(stmt)] = stmt.name
             bodies: list[list[ir.Stmt]] = []
             for name in stmt.__struct_fields__:
                 part = getattr(stmt, name)
@@ -140,6 +143,7 @@ class _Index:
 
     def unread(self, place: Place) -> str:
         """The name that is never read and holds what is made at this place; "" where it may be read."""
+        self.inverted = False
         if self.opaque:
             return ""
         for unit in self.by_file.get(place.path, ()):
@@ -149,6 +153,7 @@ class _Index:
                     return ""
                 if not _carries(stmt.value, place.o, "", ""):
                     return ""
+                self.inverted = _inverts(stmt.value, place.o, "", "")
                 return _name(stmt.targets[0]) if self._dead(stmt.targets[0], unit, 0) else ""
         return ""
 
@@ -229,10 +234,39 @@ class _Index:
             if _is(target, name, attr) and _carries(stmt.value, -1, name, attr):
                 return True  # criterion = criterion.cuda()
             if not _mentions(target, name, attr) and _carries(stmt.value, -1, name, attr):
+                self.inverted = self.inverted or _inverts(stmt.value, -1, name, attr)
                 return self._dead(target, unit, depth + 1)
+        if isinstance(stmt, ir.AugAssign) and _is(stmt.target, name, attr):
+            return True  # weights /= weights.sum()
+        if isinstance(stmt, ir.Return) and stmt.value is not None and unit.around:
+            if _carries(stmt.value, -1, name, attr):
+                self.inverted = self.inverted or _inverts(stmt.value, -1, name, attr)
+                return self._result_dead(self.called[unit.around[-1]], depth + 1)
         if isinstance(stmt, (ir.ExprStmt, ir.Assign, ir.Return)) and stmt.value is not None:
             return self._handed_on(stmt.value, name, attr, depth, unit)
         return False
+
+    def _result_dead(self, function: str, depth: int) -> bool:
+        """Whether what the functions of this name give is bound to names that are never read."""
+        units = [*self.by_name.get(function, ()), *self.by_attr.get(function, ())]
+        if depth > DEPTH or not units or self._from_outside(function):
+            return False
+        for unit in units:
+            stmt = unit.stmt
+            if isinstance(stmt, (ir.Import, ir.ImportFrom)):
+                continue
+            if not isinstance(stmt, ir.Assign) or len(stmt.targets) != 1:
+                return False
+            inner = stmt.value
+            while isinstance(inner, ir.Call) and isinstance(inner.func, ir.Attr) and inner.func.attr in MOVES:
+                inner = inner.func.value
+            if not isinstance(inner, ir.Call) or _name(inner.func) != function:
+                return False
+            if any(_mentions(a.value, function, "") for a in inner.args):
+                return False
+            if not self._dead(stmt.targets[0], unit, depth):
+                return False
+        return True
 
     def _handed_on(self, expr: ir.Expr, name: str, attr: str, depth: int, unit: Unit) -> bool:
         """Whether the value only goes into functions of the program that ignore it."""
@@ -329,6 +363,20 @@ def _carries(expr: ir.Expr, o: int, name: str, attr: str) -> bool:
     if isinstance(expr, ir.BinOp):
         return _carries(expr.left, o, name, attr) or _carries(expr.right, o, name, attr)
     return False
+
+
+def _inverts(expr: ir.Expr, o: int, name: str, attr: str) -> bool:
+    """Whether something is divided by the value."""
+    if isinstance(expr, ir.Call):
+        parts = [a.value for a in expr.args]
+        if isinstance(expr.func, ir.Attr):
+            parts.append(expr.func.value)
+        return any(_inverts(p, o, name, attr) for p in parts)
+    if not isinstance(expr, ir.BinOp):
+        return False
+    if expr.op == "/" and _carries(expr.right, o, name, attr):
+        return True
+    return _inverts(expr.left, o, name, attr) or _inverts(expr.right, o, name, attr)
 
 
 def _name(expr: ir.Expr) -> str:
