@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +16,23 @@ RECORDED = Path(__file__).with_name("recorded.py")
 
 @dataclass(frozen=True)
 class Cost:
-    """What a child process printed and used. `peak` is in bytes."""
+    """What a child process printed and used: seconds of `cpu` and on the clock, bytes at its `peak`."""
 
     status: int
     output: str
     errors: str
     cpu: float
     peak: int
+    wall: float
 
 
-def run(arguments: Sequence[str], folder: Path | None = None) -> Cost:
-    """Run this Python with arguments, in a folder, to its end."""
+def run(arguments: Sequence[str], folder: Path | None = None, program: str = sys.executable) -> Cost:
+    """Run a program (this Python) with arguments, in a folder, to its end."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen([sys.executable, *arguments], cwd=folder, stdout=output, stderr=errors)
+        start = time.perf_counter()
+        child = subprocess.Popen([program, *arguments], cwd=folder, stdout=output, stderr=errors)
         _, status, usage = os.wait4(child.pid, 0)  # ru_maxrss of this child alone
+        wall = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         errors.seek(0)
@@ -39,4 +43,5 @@ def run(arguments: Sequence[str], folder: Path | None = None) -> Cost:
             errors.read().decode(errors="replace"),
             usage.ru_utime + usage.ru_stime,
             usage.ru_maxrss * unit,
+            wall,
         )

@@ -302,3 +302,20 @@ def test_integers_of_64_bits_are_kept(number: int) -> None:
 
 def test_lines_are_counted() -> None:
     assert [lower(t).lines for t in ("", "x", "x\n", "x\ny", "x\r\ny\r\n", "\n\n")] == [0, 1, 1, 2, 2, 2]
+
+
+def test_a_module_in_less_memory_is_the_same_module() -> None:
+    from torchlosslint.syntax.compact import compact
+
+    source = (
+        "class A(B):\n    def f(self, x, *, y=3):\n        return self.f(x, y=x)[1:]\n\n\nprint(A, [], {})\n"
+    )
+    module, other = lower(source), lower(source)
+    assert compact(module) == other
+    first, second = module.body[0], compact(lower(source)).body[0]
+    assert isinstance(first, ir.ClassDef)
+    assert isinstance(second, ir.ClassDef)
+    assert first.name is second.name
+    # A number that a hostile cache made up takes no memory.
+    other.nodes = 10**15
+    assert compact(other).nodes == 10**15

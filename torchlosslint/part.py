@@ -31,7 +31,9 @@ from torchlosslint.rule import Rule
 from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.notebook import Source, raw_bytes, text_of
 from torchlosslint.syntax import ir
+from torchlosslint.syntax.compact import compact
 from torchlosslint.syntax.guard import SyntaxTrouble, parse_safely
+from torchlosslint.syntax.lower import count_lines
 from torchlosslint.syntax.positions import locate
 from torchlosslint.view import View
 
@@ -103,21 +105,24 @@ class Shop:
     def module(self, path: str, text: str) -> ir.Module:
         """The IR of a text; raises SyntaxTrouble."""
         if self.cache is None and not self.ahead:
-            return parse_safely(path, text)
+            return compact(parse_safely(path, text))
         key = digest(text)
         data = self.ahead.pop(key, None)
         if data is None and self.cache is not None:
             data = self.cache.load(IR, key)
         if data is not None:
             try:
-                return _decoder.decode(data)
+                module = _decoder.decode(data)
+                # The steps that a file may take follow from it: it must not be what a cache says.
+                module.lines = count_lines(text.encode())
+                return compact(module)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 if self.cache is not None:
                     self.cache.discard(IR, key)
         module = parse_safely(path, text)
         if self.cache is not None and (encoded := encoded_module(module)) is not None:
             self.cache.store(IR, key, encoded)
-        return module
+        return compact(module)
 
     def parse_ahead(self, paths: Iterable[str]) -> dict[bytes, bytes]:
         """Modules of files that somebody will want: into the cache, or returned where that is not to be

@@ -32,6 +32,8 @@ class Resolver:
         # what is there: "f" a file, "p" a package, "n" a folder without __init__.py, "" nothing.
         self.asked: dict[tuple[str, str], str] | None = None
         self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self._children: dict[tuple[str, str], tuple[str, bool] | None] = {}
+        self._folders: dict[str, str] = {}
         self._found: dict[tuple[str, str], tuple[str, bool] | None] = {}
 
     def recording(self) -> Resolver:
@@ -39,6 +41,7 @@ class Resolver:
         other = Resolver((), self.further)
         other.roots = self.roots
         other._listings = self._listings
+        other._children = self._children
         other.asked = {}
         return other
 
@@ -75,7 +78,11 @@ class Resolver:
 
     def child(self, folder: str, name: str) -> tuple[str, bool] | None:
         """Module `name` in a folder: (path, False) of a file, (folder, True) of a package or namespace."""
-        hit = self._child(folder, name)
+        key = (folder, name)
+        if key in self._children:
+            hit = self._children[key]
+        else:
+            hit = self._children[key] = self._child(folder, name)
         if self.asked is not None:
             self.asked[folder, name] = "" if hit is None else "f" if not hit[1] else "n"
             if hit is not None and hit[1] and "__init__.py" in self.listing(hit[0])[0]:
@@ -132,7 +139,9 @@ class Resolver:
 
     def files_of(self, edge: ImportEdge, path: str) -> list[str]:
         """The files that an import edge in the file `path` reads, packages on the way included."""
-        folder = os.path.dirname(path)
+        folder = self._folders.get(path, "")
+        if not folder:
+            folder = self._folders[path] = os.path.dirname(path)
         if edge.level:
             hit = self.relative(edge.module, edge.level, folder)
         else:
