@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow import averages
-from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements
+from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements, flat
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
@@ -292,10 +292,15 @@ def _zipped(columns: list[Elements]) -> Elements:
 
 
 def _any(seen: Elements) -> Value:
+    held = flat(seen.items)
+    if not held:
+        return Unknown("an element of an empty sequence")
+    if isinstance(held[0], (Unknown, Const)) and any(isinstance(v, Const) and v != held[0] for v in held):
+        return Unknown("one of several elements") if isinstance(held[0], Const) else held[0]
     for item in seen.items:
         if isinstance(item, StarV):
             return item.items[0]
-    return seen.items[0] if seen.items else Unknown("an element of an empty sequence")
+    return seen.items[0]
 
 
 __all__ = ["Bound", "counted", "exec_for", "exec_while"]

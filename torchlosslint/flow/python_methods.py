@@ -186,6 +186,9 @@ def _dict_method(
         if ("k", args[0].value) not in obj.attrs:
             set_item(m, obj, args[0], args[1] if len(args) > 1 else NONE, place, frame)
         return m.read(obj.attrs[("k", args[0].value)])
+    if name == "setdefault" and args:
+        set_item(m, obj, args[0], args[1] if len(args) > 1 else NONE, place, frame)
+        return m.unknown("an item under an unknown key")
     if name == "pop" and args and isinstance(args[0], Const):
         found = obj.attrs.get(("k", args[0].value))
         if found is not None:

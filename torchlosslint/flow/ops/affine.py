@@ -99,6 +99,8 @@ def conv(call: OpCall, name: str, spatial: int, lazy: bool = False, transposed: 
             dilation = per_axis(call.init(first + 4, "dilation"), i, 1)
             same = const(call.init(first + 3, "padding")) == "same"
             sizes.append(size if same else pooled_size(size, kernel, stride, padding, dilation))
+    if known is not None and not spatial + 1 <= known <= spatial + 2:
+        sizes = [None] * spatial  # no picture: it raises, and whatever follows is not known
     shape: Shape = (out, *sizes) if known == spatial + 1 else (None, out, *sizes)
     if isinstance(x, Tensor) and x.shape is not None and known == spatial + 2:
         shape = (x.shape[0], out, *sizes)
