@@ -34,7 +34,7 @@ def main() -> int:
         return bare_parse(options.parse)
     if not options.paths or options.repeats < 1:
         parser.error("give at least one path, and at least one repeat")
-    arguments = ["check", *options.paths, "--no-cache", "--format", "json", "--exit-zero"]
+    arguments = ["check", *options.paths, "--no-cache", "--jobs", "1", "--format", "json", "--exit-zero"]
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch) / "record.json"
         measured([str(child.RECORDED), str(record), *arguments])

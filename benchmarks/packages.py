@@ -95,7 +95,7 @@ def lint(package: dict[str, str], folder: Path) -> list[dict[str, Any]] | None:
     """The findings in a package, after one line of numbers; None where the run failed."""
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch) / "record.json"
-        arguments = [str(child.RECORDED), str(record), "check", package["folder"], "--no-cache"]
+        arguments = [str(child.RECORDED), str(record), "check", package["folder"], "--no-cache", "--jobs=1"]
         cost = child.run([*arguments, "--format", "json", "--exit-zero"], folder)
         name = f"{package['name']} {package['version']}"
         if cost.status != 0:
