@@ -41,7 +41,7 @@ class Off(rule.Rule):
 
 rule.load_rules = lambda: [Softmax(), Off()]
 
-def lint(paths, settings, configuration=None, **more):
+def lint(paths, settings, configuration=None, *more):
     if "crash" in paths:
         raise RuntimeError("something broke")
     if "interrupt" in paths:

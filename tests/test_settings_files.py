@@ -163,12 +163,12 @@ def test_import_roots(project: Project) -> None:
 
 
 def test_the_folder_of_the_configuration_is_an_import_root(project: Project) -> None:
-    project.put("pkg/__init__.py", "")
-    project.put("pkg/net.py", WRONG)
-    project.write(tools__train="from pkg.net import step\nimport torch\nstep(torch.ones(2, 4), 1)\n")
-    assert project.found("tools/train.py") == []
-    project.put("torchlosslint.toml", "")
-    assert project.found("tools/train.py") == ["pkg/net.py:6 TLL101"]
+    project.put("code/pkg/__init__.py", "")
+    project.put("code/pkg/net.py", WRONG)
+    project.write(code__tools__train="from pkg.net import step\nimport torch\nstep(torch.ones(2, 4), 1)\n")
+    assert project.found("code/tools/train.py") == []
+    project.put("code/torchlosslint.toml", "")
+    assert project.found("code/tools/train.py") == ["code/pkg/net.py:6 TLL101"]
 
 
 def test_each_folder_has_import_roots_of_its_own(project: Project) -> None:

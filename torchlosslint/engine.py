@@ -29,9 +29,11 @@ from torchlosslint.sources.screen import ImportEdge, Screened, needed
 from torchlosslint.view import View
 
 if TYPE_CHECKING:
-    from torchlosslint.part import Job
+    from torchlosslint.part import Job, Shop
+    from torchlosslint.pool import Pool
 
 UNREADABLE = "TLL001"
+Progress = Callable[[int, int, str], None]
 
 
 def lint(
@@ -39,23 +41,29 @@ def lint(
     settings: Settings,
     configuration: Configuration | None = None,
     cache: str = "",
+    project: str = "",
+    progress: Progress | None = None,
 ) -> Report:
     """Lint files and folders.
 
     configuration: the settings of each file; without it, `settings` are those of all files and no
     configuration file is read. Of `settings`, what concerns the whole run counts (the baseline).
     cache: the folder in which to keep what is found out for the next run, "" for none.
+    project: a folder that is read along with `paths`; what touches none of `paths` is not reported.
+    progress: is told how many files are done, of how many, and which one is read now.
     Raises DiscoveryError for a path that is not there and ConfigError for a setting that cannot be had.
     """
     start = time.process_time()
     rules = load_rules()
     if configuration is None:
         configuration = Configuration(settings=settings, rules=rules, isolated=True)
-    found, exclusion = discovered(paths, configuration)
+    found, exclusion = discovered(paths, configuration, project)
     store = Cache(cache, stamp_of(type(rule).__module__ for rule in rules)) if cache else None
     run = _Run(settings, configuration, rules, store)
     run.report.skipped.extend(found.skipped)
     run.named = found.named
+    run.checked = checked = set(found.files)
+    run.progress = progress
     run.report.files_checked = len(found.files)
     for error in found.errors:
         run.unreadable(Trouble(error.path, error.line, error.column, error.message))
@@ -70,7 +78,6 @@ def lint(
         if was_enabled:
             gc.enable()
     start = time.process_time()
-    checked = set(found.files)
     folders = tuple(os.path.join(os.path.abspath(path), "") for path in paths if os.path.isdir(path))
     walked = checked - {path for path in found.named if not os.path.abspath(path).startswith(folders)}
     sieve = Sieve(configuration, rules, checked, walked, lambda path: bool(exclusion.excluded(path)))
@@ -79,16 +86,19 @@ def lint(
     return run.report
 
 
-def discovered(paths: Sequence[Path | str], configuration: Configuration) -> tuple[Discovery, Exclusion]:
+def discovered(
+    paths: Sequence[Path | str], configuration: Configuration, project: str = ""
+) -> tuple[Discovery, Exclusion]:
     """The files to check, and what decides which are left out."""
     exclusion = Exclusion(
         lambda folder: tuple((p.folder, p.patterns) for p in configuration.of(folder).exclude),
         lambda folder: configuration.of(folder).respect_gitignore,
         lambda folder: configuration.of(folder).force_exclude,
     )
-    found = discover(paths, exclusion)
-    for path in found.files:
-        configuration.of_file(path)
+    found = discover(paths, exclusion, project)
+    for root in found.roots:
+        for path in (*root.files, *root.around):
+            configuration.of_file(path)
     return found, exclusion
 
 
@@ -109,6 +119,8 @@ class _Run:
         self.worded: set[str] = set()  # files that may have suppressions
         self.report = Report()
         self.named: set[str] = set()
+        self.checked: set[str] = set()
+        self.progress: Progress | None = None
         self.failed: set[str] = set()
 
     def spent(self, phase: str, start: float) -> None:
@@ -119,10 +131,12 @@ class _Run:
     def all(self, roots: Iterable[Root]) -> None:
         """Lint all roots: what the cache knows, then the rest."""
         outcomes: list[Outcome | None] = []
+        partly: list[bool] = []  # of which outcomes only what touches a checked file counts
         jobs: list[tuple[int, Job]] = []
         for root in roots:
             start = time.process_time()
             for made in self.root(root):
+                partly.append(bool(root.around))
                 if isinstance(made, Outcome):
                     outcomes.append(made)
                 else:
@@ -133,9 +147,9 @@ class _Run:
             done = self.work([job for _, job in jobs])
             for (place, _), one in zip(jobs, done, strict=True):
                 outcomes[place] = one
-        for outcome in outcomes:
+        for outcome, is_part in zip(outcomes, partly, strict=True):
             assert outcome is not None
-            self.merge(outcome)
+            self.merge(outcome, is_part)
         if self.cache is not None:
             if self.cache.written:
                 self.cache.prune()
@@ -153,26 +167,45 @@ class _Run:
 
             workers = workers_for(jobs, self.settings.jobs)
             if workers > 1:
-                return Pool(self.view, self.rules, self.cache, self.settings.profile, workers).run(jobs)
+                pool = Pool(self.view, self.rules, self.cache, self.settings.profile, workers)
+                self.follow(pool, jobs)
+                return pool.run(jobs)
         shop = Shop(self.view, self.rules, self.cache, self.settings.profile)
+        self.follow(shop, jobs)
         return on_large_stack(lambda: [shop.do(job) for job in jobs])
+
+    def follow(self, worker: Shop | Pool, jobs: Iterable[Job]) -> None:
+        """Tell how far the work is, each time that a file is read."""
+        tell, total, met = self.progress, len(self.checked), set[str]()
+        if tell is None:
+            return
+        rest = total - sum(len(job.files) for job in jobs)
+
+        def reading(path: str) -> None:
+            met.add(path)
+            tell(min(max(rest, 0) + len(met), total), total, path)
+
+        worker.reading = reading
 
     def root(self, root: Root) -> Iterable[Outcome | Job]:
         """The connected parts of a root's import graph: their outcomes, or the jobs to get them."""
-        resolver = Resolver([root.path], self.view.roots)
+        # A file that was named may import as a program does that is started here.
+        starts = (root.path, os.curdir) if self.named.issuperset(root.files) else (root.path,)
+        resolver = Resolver(starts, self.view.roots)
         index = Index(root.path, self.cache, self.view.words)
-        shown = {_key(path): path for path in root.files}
+        shown = {_key(path): path for path in (*root.files, *root.around)}
         screened: dict[str, Screened] = {}
         worded = set()
         for key, path in shown.items():
             look = index.look(path)
             if isinstance(look, SourceError):
-                self.unreadable(Trouble(path, look.line, look.column, look.message))
+                if path in self.checked:
+                    self.unreadable(Trouble(path, look.line, look.column, look.message))
             else:
                 screened[key] = look.screened
                 if look.worded:
                     worded.add(path)
-        self.worded |= worded
+        self.worded |= worded & self.checked
         edges: dict[tuple[str, ImportEdge], list[str]] = {}
 
         def resolve(path: str, edge: ImportEdge) -> list[str]:
@@ -197,12 +230,14 @@ class _Run:
         wanted = needed(screened, resolve) & shown.keys()
         wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
         parts = components(wanted, screened, resolve)
-        return [self.known(part, root.path, resolver, index, shown, frozenset(worded)) for part in parts]
+        if root.around:
+            parts = [part for part in parts if any(shown[key] in self.checked for key in part)]
+        return [self.known(part, starts, resolver, index, shown, frozenset(worded)) for part in parts]
 
     def known(
         self,
         files: list[str],
-        root: str,
+        starts: tuple[str, ...],
         resolver: Resolver,
         index: Index,
         shown: dict[str, str],
@@ -229,14 +264,15 @@ class _Run:
         from torchlosslint.part import Job
 
         size = sum(index.size(shown[key]) for key in files)
-        return Job(root, tuple(files), other, worded, digests, size, key)
+        return Job(starts, tuple(files), other, worded, digests, size, key)
 
-    def merge(self, outcome: Outcome) -> None:
-        """Add the outcome of a part to the report."""
+    def merge(self, outcome: Outcome, partly: bool) -> None:
+        """Add the outcome of a part to the report. partly: more was read than is checked."""
         for trouble in outcome.troubles:
-            self.unreadable(trouble)
+            if not partly or trouble.path in self.checked:
+                self.unreadable(trouble)
         report, more = self.report, outcome.report
-        report.findings += more.findings
+        report.findings += [f for f in more.findings if not partly or self.touched(f)]
         self.hidden += outcome.hidden
         report.skipped += more.skipped
         report.files_parsed += more.files_parsed
@@ -249,6 +285,11 @@ class _Run:
         calls.reasons += more.loss_calls.reasons
         for phase, seconds in outcome.times.items():
             report.times[phase] = report.times.get(phase, 0.0) + seconds
+
+    def touched(self, finding: Finding) -> bool:
+        """Whether a checked file has a part in a finding."""
+        places = (finding.location, *(step.location for step in finding.flow))
+        return any(place.path in self.checked for place in places)
 
     def unreadable(self, trouble: Trouble) -> None:
         """TLL001 for a file (or a cell of a notebook), once."""

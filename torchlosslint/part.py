@@ -46,12 +46,12 @@ IR = "i"
 class Job:
     """The files of one part (importers before what they import), and what finds its outcome again.
 
-    root: the folder that the run was given. shown: how findings name files, where that is not as here.
-    worded: those in the folder that may have suppressions. digests: of the bytes of the files. size: their
-    sum. key: a digest of all that and of the settings.
+    starts: the folder that the run was given, and more in which absolute imports are looked up. shown: how
+    findings name files, where that is not as here. worded: those in the folder that may have suppressions.
+    digests: of the bytes of the files. size: their sum. key: a digest of all that and of the settings.
     """
 
-    root: str
+    starts: tuple[str, ...]
     files: tuple[str, ...]
     shown: dict[str, str]
     worded: frozenset[str]
@@ -73,7 +73,8 @@ class Shop:
         self.view = view
         self.rules = list(rules)
         self.cache = cache
-        self.resolvers: dict[str, Resolver] = {}
+        self.resolvers: dict[tuple[str, ...], Resolver] = {}
+        self.reading: Callable[[str], None] | None = None  # is told of each file that is read
         self.ahead: dict[bytes, bytes] = {}  # modules that were parsed elsewhere, by the digest of their text
         self.rule_times: dict[str, float] = defaultdict(float)
         self.since_collection = 0
@@ -83,9 +84,9 @@ class Shop:
 
     def do(self, job: Job) -> Outcome:
         """The outcome of a job, which goes into the cache as well."""
-        if job.root not in self.resolvers:
-            self.resolvers[job.root] = Resolver([job.root], self.view.roots)
-        part = Part(self, job, self.resolvers[job.root].recording())
+        if job.starts not in self.resolvers:
+            self.resolvers[job.starts] = Resolver(job.starts, self.view.roots)
+        part = Part(self, job, self.resolvers[job.starts].recording())
         start = time.process_time()
         part.run()
         self._times(part, time.process_time() - start)
@@ -104,6 +105,8 @@ class Shop:
 
     def module(self, path: str, text: str) -> ir.Module:
         """The IR of a text; raises SyntaxTrouble."""
+        if self.reading is not None:
+            self.reading(path)
         if self.cache is None and not self.ahead:
             return compact(parse_safely(path, text))
         key = digest(text)

@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -86,6 +86,7 @@ class Pool:
         self.batches: dict[int, int] = {}  # tasks of a job's parsing that are not done, by its number
         self.later: dict[int, Task] = {}  # jobs that wait for them
         self.outcomes: dict[int, Outcome] = {}
+        self.reading: Callable[[str], None] | None = None  # is told of each file that is worked on
 
     def run(self, jobs: Sequence[Job]) -> list[Outcome]:
         """The outcomes of the jobs."""
@@ -116,6 +117,9 @@ class Pool:
 
     def _give(self, task: Task) -> None:
         """A task to a worker that has none."""
+        if self.reading is not None:
+            for key in task.paths or task.job.files:
+                self.reading(task.job.shown.get(key, key))
         idle = next((c for c in self.workers if c not in self.busy), None) or self._start()
         with contextlib.suppress(OSError):  # it died meanwhile: that is seen when its answer is due
             idle.send(task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,10 +11,14 @@ from typing import Any, cast
 
 import click
 
-from torchlosslint.cli import adopt
+from torchlosslint.cli import adopt, complete
+from torchlosslint.cli.help import Check
+from torchlosslint.cli.progress import progress
+from torchlosslint.cli.terminal import display
 from torchlosslint.finding import Report
-from torchlosslint.report.base import FORMATS, Options, outputs, renderer
+from torchlosslint.report.base import FORMATS, outputs, renderer
 
+STDIN = "-"
 _LIST = "Codes, prefixes (TLL1), names or ALL; comma-separated or repeated."
 
 
@@ -28,10 +31,22 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-@click.command()
+@click.command(cls=Check, short_help="Check files and folders.")
 @click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path())
-@click.option("--select", multiple=True, metavar="RULES", help=f"Report only these. {_LIST}")
-@click.option("--ignore", multiple=True, metavar="RULES", help="Do not report these; written likewise.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="RULES",
+    shell_complete=complete.rules,
+    help=f"Report only these. {_LIST}",
+)
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="RULES",
+    shell_complete=complete.rules,
+    help="Do not report these; written likewise.",
+)
 @adopt.options
 @click.option(
     "--format",
@@ -39,6 +54,7 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default="text",
     show_default=True,
     callback=_outputs,
+    shell_complete=complete.formats,
     help=f"How to print: {', '.join(FORMATS)}. Several at once: sarif:out.sarif,text.",
 )
 @click.option("--statistics", is_flag=True, help="Count the findings of each rule (text and concise).")
@@ -53,8 +69,44 @@ def _outputs(ctx: click.Context, param: click.Parameter, value: str) -> str:
 )
 @click.option("--profile", is_flag=True, help="Say where the time went, on standard error.")
 @click.option("--verbose", is_flag=True, help="List losses that could not be judged, and skipped files.")
-def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
-    """Check files and folders (the working directory if there is no PATH)."""
+@click.option(
+    "--project",
+    default="",
+    metavar="FOLDER",
+    help="Read this folder along with the PATHs, and report only what touches a PATH.",
+)
+@click.option("--stdin-filename", metavar="NAME", help="Where the program that - reads belongs.")
+@click.option("--watch", is_flag=True, help="Check again whenever a file changes.")
+def check(
+    paths: tuple[str, ...], watch: bool, stdin_filename: str | None, statistics: bool, **options: Any
+) -> int:
+    """Check files and folders (the working directory if there is no PATH); - reads a program from
+    standard input."""
+    if STDIN not in paths:
+        if stdin_filename is not None:
+            raise click.UsageError("--stdin-filename says where the program of - belongs: give - as the PATH")
+        paths = paths or (".",)
+        if watch:
+            from torchlosslint.cli.watch import watching
+
+            return watching(paths, lambda: _run(paths, statistics, dict(options)))
+        return _run(paths, statistics, options)
+    if len(paths) > 1:
+        raise click.UsageError("- stands alone: other PATHs cannot be had beside it")
+    if watch or options["add_ignores"]:
+        raise click.UsageError(f"{'--watch' if watch else '--add-ignores'} needs files, not standard input")
+    from torchlosslint.sources.decode import instead
+
+    name = stdin_filename or "<stdin>"
+    if os.path.isdir(name):
+        raise click.UsageError(f"--stdin-filename names a folder: {name}")
+    with instead(name, sys.stdin.buffer.read()):
+        # Other processes would read the file.
+        return _run((name,), statistics, {**options, "jobs": 1})
+
+
+def _run(paths: tuple[str, ...], statistics: bool, options: dict[str, Any]) -> int:
+    """Check once."""
     # Imported here: the engine brings the parser along, which --help has no need of.
     from torchlosslint.cache import default_folder
     from torchlosslint.config import ConfigError, Configuration, Settings
@@ -62,7 +114,7 @@ def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
     from torchlosslint.rule import load_rules
     from torchlosslint.sources.discovery import DiscoveryError
 
-    paths = paths or (".",)
+    project = options.pop("project")
     do = {name: options.pop(name) for name in adopt.INSTEAD}
     try:
         adopt.contradictions({**do, "baseline": options["baseline"]})
@@ -71,13 +123,19 @@ def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
         table = adopt.flag_table(options, rules)
         configuration = Configuration(table, Settings(**options), rules, isolated)
         if do["show_files"] or do["show_settings"]:
-            (adopt.show_files if do["show_files"] else adopt.show_settings)(paths, configuration)
+            show = adopt.show_files if do["show_files"] else adopt.show_settings
+            show(paths, configuration)
             return 0
         settings = configuration.of("")
         if do["write_baseline"]:
             settings = replace(settings, baseline="")
         cache = "" if settings.no_cache else default_folder()
-        report = lint(paths, settings, configuration, cache=cache)
+        shown = progress()
+        try:
+            report = lint(paths, settings, configuration, cache, project, shown)
+        finally:
+            if shown is not None:
+                shown.end()
     except (ConfigError, DiscoveryError) as error:
         raise click.UsageError(str(error)) from error
     _tell(report, settings.profile)
@@ -87,7 +145,7 @@ def check(paths: tuple[str, ...], statistics: bool, **options: Any) -> int:
     if do["add_ignores"]:
         return 0 if adopt.add_ignores(do["add_ignores"], report) or settings.exit_zero else 1
     for output in outputs(settings.format):
-        pieces = renderer(output.format)(report, _display(settings.verbose, statistics))
+        pieces = renderer(output.format)(report, display(settings.verbose, statistics))
         if output.path is None:
             _write(pieces)
         else:
@@ -111,13 +169,6 @@ def exit_status(report: Report) -> int:
     if report.fails is not None:
         return int(report.fails)
     return int(any(finding.severity != "note" for finding in report.findings))
-
-
-def _display(verbose: bool, statistics: bool) -> Options:
-    """Colours only for a terminal that wants them; lines as long as the terminal is wide."""
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    columns = shutil.get_terminal_size(fallback=(100, 24)).columns
-    return Options(verbose, color, columns, statistics)
 
 
 def _save(path: str, pieces: Iterable[str]) -> None:

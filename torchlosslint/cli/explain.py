@@ -6,9 +6,11 @@ import json
 
 import click
 
+from torchlosslint.cli import complete
+
 
 @click.command()
-@click.argument("rule")
+@click.argument("rule", shell_complete=complete.rules)
 @click.option(
     "--format",
     "how",

@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 # Modules of this package, each with a command of the same name. Imported when asked for, so that
 # --version and --help stay quick.
@@ -27,18 +28,32 @@ class DefaultCheck(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """A command name, --version or --help in front is what it is; all else goes to `check`."""
+        if ctx.resilient_parsing and not args:  # a shell asks what may come first
+            return super().parse_args(ctx, args)
         if not args or args[0] not in (*COMMANDS, "--version", *self.get_help_option_names(ctx)):
             args = ["check", *args]
         return super().parse_args(ctx, args)
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The options of `check` too: they are what people look for."""
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, options of `check`, and files, which come first: bash forgets what came before them."""
         check = self.get_command(ctx, "check")
         assert check is not None
-        options = [param for param in check.params if isinstance(param, click.Option)]
-        with formatter.section("Options of check"):
-            formatter.write_dl([record for option in options if (record := option.get_help_record(ctx))])
-        super().format_options(ctx, formatter)
+        files = [] if incomplete.startswith("-") else [CompletionItem(incomplete, type="file")]
+        offered = check.shell_complete(click.Context(check, ctx, resilient_parsing=True), incomplete)
+        return [*files, *super().shell_complete(ctx, incomplete), *offered]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The options of `check` too: they are what people look for."""
+        from torchlosslint.cli.help import examples, sections
+
+        self.format_commands(ctx, formatter)
+        check = self.get_command(ctx, "check")
+        assert check is not None
+        sections(check, click.Context(check, ctx), formatter)
+        own = [row for option in self.params if (row := option.get_help_record(ctx))]
+        with formatter.section("Of the tool itself"):
+            formatter.write_dl(own)
+        examples(formatter)
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

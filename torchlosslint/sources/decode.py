@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 # PEP 263: a comment in the first two lines, the first of which may only be blank or a comment.
@@ -26,8 +29,30 @@ class SourceError:
     message: str
 
 
+# Bytes that are read in place of what files hold, by absolute path.
+_INSTEAD: dict[str, bytes] = {}
+
+
+@contextmanager
+def instead(path: str, data: bytes) -> Iterator[None]:
+    """Within, a file (which need not exist) holds `data`: a program from standard input."""
+    key = os.path.abspath(path)
+    _INSTEAD[key] = data
+    try:
+        yield
+    finally:
+        del _INSTEAD[key]
+
+
+def is_file(path: str) -> bool:
+    """Whether there is a file to read."""
+    return os.path.isfile(path) or (bool(_INSTEAD) and os.path.abspath(path) in _INSTEAD)
+
+
 def read_bytes(path: str) -> bytes | SourceError:
     """The bytes of a file, or a clear reason why not."""
+    if _INSTEAD and (data := _INSTEAD.get(os.path.abspath(path))) is not None:
+        return data
     try:
         with open(path, "rb") as file:
             return file.read()

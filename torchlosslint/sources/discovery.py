@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from torchlosslint.finding import Skipped
-from torchlosslint.sources.decode import SourceError
+from torchlosslint.sources.decode import SourceError, is_file
 from torchlosslint.sources.exclude import Excluding
 
 _NEVER = {"__pycache__", "__pypackages__", "node_modules"}  # hidden folders go without being named here
@@ -26,10 +26,11 @@ class DiscoveryError(Exception):
 @dataclass(frozen=True, slots=True)
 class Root:
     """A folder of the command line, or the folder of files named there, with the files to check.
-    `path` is "." for the working directory."""
+    `path` is "." for the working directory. around: files that are read with them and not checked."""
 
     path: str
     files: tuple[str, ...]
+    around: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,13 +52,17 @@ class Discovery:
         return [file for root in self.roots for file in root.files]
 
 
-def discover(paths: Iterable[str | os.PathLike[str]], excluding: Excluding | None = None) -> Discovery:
+def discover(
+    paths: Iterable[str | os.PathLike[str]], excluding: Excluding | None = None, project: str = ""
+) -> Discovery:
     """Find the Python files under `paths`; raises DiscoveryError for a path that is not there.
 
-    What `excluding` gives a reason for is left out; a folder of the command line never is."""
+    What `excluding` gives a reason for is left out; a folder of the command line never is.
+    project: a folder of which the files that are found are a part; they make one root with the rest of it.
+    """
     found = Discovery()
     given = [_posix(os.fspath(path)) for path in paths]
-    missing = [path for path in given if not os.path.exists(path)]
+    missing = [path for path in given if not os.path.exists(path) and not is_file(path)]
     if missing:
         raise DiscoveryError("; ".join(f"no such file or folder: {path}" for path in missing))
     seen: set[str] = set()
@@ -71,7 +76,7 @@ def discover(paths: Iterable[str | os.PathLike[str]], excluding: Excluding | Non
             if not files and len(found.errors) == failures:
                 found.skipped.append(Skipped(path, "no Python files in this folder"))
             by_root.setdefault(path, []).extend(_fresh(files, seen))
-        elif not os.path.isfile(path):
+        elif not is_file(path):
             raise DiscoveryError(f"neither a file nor a folder: {path}")
         elif (reason := _not_python(path)) or (excluding is not None and (reason := excluding.named(path))):
             found.skipped.append(Skipped(path, reason))
@@ -79,7 +84,28 @@ def discover(paths: Iterable[str | os.PathLike[str]], excluding: Excluding | Non
             found.named.add(path)
             by_root.setdefault(os.path.dirname(path) or ".", []).extend(_fresh([path], seen))
     found.roots = [Root(path, tuple(files)) for path, files in by_root.items() if files]
+    if project:
+        _join(found, _posix(project), excluding)
     return found
+
+
+def _join(found: Discovery, project: str, excluding: Excluding | None) -> None:
+    """Make one root of a folder and of all files found below it."""
+    if not os.path.isdir(project):
+        raise DiscoveryError(f"no such folder: {project}")
+    if excluding is not None:
+        excluding.enter(project)
+    top = os.path.join(os.path.abspath(project), "")
+    checked = {full: file for file in found.files if (full := os.path.abspath(file)).startswith(top)}
+    if not checked:
+        return
+    # What is left out here was not asked for: no word about it.
+    around = [f for f in _walk(project, Discovery(), excluding) if os.path.abspath(f) not in checked]
+    apart = [
+        Root(r.path, tuple(f for f in r.files if os.path.abspath(f) not in checked)) for r in found.roots
+    ]
+    whole = Root(project, tuple(checked.values()), tuple(around))
+    found.roots = [whole, *(root for root in apart if root.files)]
 
 
 def _posix(path: str) -> str:
