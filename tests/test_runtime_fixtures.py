@@ -57,6 +57,10 @@ UNSEEN = {
 }
 
 
+# Codes of single programs that are not seen beside others that are: a divergence may be meant backwards.
+HALF_SEEN = {"tll111*/wrong_sparsity_penalty.py": "TLL305", "tll305*/wrong_sparsity_of_codes.py": "TLL305"}
+
+
 def named(start: Path) -> str:
     return start.relative_to(FIXTURES).as_posix()
 
@@ -124,6 +128,7 @@ def test_fixture_under_the_guard(start: Path, worker: Worker) -> None:
         return
     expected = codes(start)
     seen = {code for code in expected if code not in READER_ONLY}
+    seen -= {code for pattern, code in HALF_SEEN.items() if start.match(pattern)}
     if any(start.match(pattern) for pattern in UNSEEN):
         assert not found & seen, "it is seen now: take it off the list"
     else:

@@ -54,6 +54,9 @@ class SwappedArguments(Rule):
             return
         if use.target.role != "model" or not _given(use.input):
             return
+        if contract.key == "kl_div" and isinstance(use.input, Tensor) and use.input.dom.kind == NUMBER:
+            if not (use.input.dom.low or 0) > 0:
+                return  # the logarithm of a uniform distribution: the divergence the other way round is meant
         # A model's own earlier output may be a target; but not of labels as predictions.
         yield Problem(
             f"{use.name} gets data or labels as predictions, and the model's output as the target: "
