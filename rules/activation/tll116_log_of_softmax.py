@@ -44,7 +44,8 @@ class LogOfSoftmax(Rule):
 
     def check_event(self, event: Event) -> Iterable[Problem]:
         tensor = event.value
-        if event.kind != "log" or not isinstance(tensor, Tensor):
+        # Without a gradient (the costs of a matching, a report) there is none to lose.
+        if event.kind != "log" or event.no_grad or not isinstance(tensor, Tensor):
             return
         dom = tensor.dom
         flags = dom.flags
