@@ -260,3 +260,15 @@ def test_a_namespace_folder_is_a_module_without_a_file() -> None:
     net = made.submodule(space, "net")
     assert net is not None
     assert parsed == ["train.py", "space/net.py"]
+
+
+def test_what_was_asked_is_found_again() -> None:
+    """Also the empty names of what only looks like an import."""
+    touch("a/__init__.py", "a/b.py", "c/d.py")
+    resolver = Resolver([""]).recording()
+    for name in ("a", "a.b", "a.x", "c.d", "", "a."):
+        resolver.absolute(name, "")
+    resolver.is_package("c")
+    assert resolver.asked is not None
+    assert resolver.asked["a", "b"] == "f"
+    assert {key: Resolver([""]).kind(*key) for key in resolver.asked} == resolver.asked

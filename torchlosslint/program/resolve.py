@@ -28,7 +28,7 @@ class Resolver:
             for folder in (root, os.path.join(root, "src"), top):
                 if folder not in self.roots:
                     self.roots.append(folder)
-        # What was looked up since `recording`: folder and name ("" the folder itself), and the kind of
+        # What was looked up since `recording`: folder and name ("." the folder itself), and the kind of
         # what is there: "f" a file, "p" a package, "n" a folder without __init__.py, "" nothing.
         self.asked: dict[tuple[str, str], str] | None = None
         self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
@@ -47,7 +47,7 @@ class Resolver:
 
     def kind(self, folder: str, name: str) -> str:
         """What is there now of something that was `asked`."""
-        if not name:
+        if name == ".":
             return "p" if self.is_package(folder) else "n"
         hit = self.child(folder, name)
         return "" if hit is None else "f" if not hit[1] else "p" if self.is_package(hit[0]) else "n"
@@ -56,7 +56,7 @@ class Resolver:
         """Whether a folder has an `__init__.py`."""
         found = "__init__.py" in self.listing(folder)[0]
         if self.asked is not None:
-            self.asked[folder, ""] = "p" if found else "n"
+            self.asked[folder, "."] = "p" if found else "n"
         return found
 
     def listing(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
