@@ -9,7 +9,7 @@ from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements, flat
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.state import MISSING, Diff
-from torchlosslint.flow.training import over_batches
+from torchlosslint.flow.training import is_sum, over_batches
 from torchlosslint.flow.values import (
     COUNTER,
     Bound,
@@ -112,7 +112,7 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
     if status in (RETURN, RAISE, BREAK):
         return NORMAL if status == BREAK else status
     middle = {k: t.get(key, MISSING) for k, (t, key, _) in before.items()}
-    if first == last and _settled(before, middle, frame.scope.names):
+    if first == last and _settled(m, before, middle, frame.scope.names):
         for ident, (target, key, old) in before.items():
             now = middle[ident]
             if isinstance(old, Const) and _number(old) and now != old:
@@ -145,7 +145,7 @@ def _number(value: Const) -> bool:
     return isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
 
 
-def _settled(before: Diff, middle: dict[tuple[int, Any], Any], local: dict[str, Any]) -> bool:
+def _settled(m: Machine, before: Diff, middle: dict[tuple[int, Any], Any], local: dict[str, Any]) -> bool:
     """Whether a second pass would find what the first one found: nothing that was there before
     has changed, but for counters and lists of numbers."""
     news: dict[int, int] = {}
@@ -159,6 +159,8 @@ def _settled(before: Diff, middle: dict[tuple[int, Any], Any], local: dict[str, 
         # A new local variable, or an attribute of an object that is new itself.
         if old is MISSING and (target is local or news[id(target)] == len(target)):
             continue
+        if isinstance(now, Unknown) and is_sum(m, now):
+            return False
         if isinstance(old, Const) and _number(old) and isinstance(now, (Const, Unknown)):
             continue
         if key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV):

@@ -105,6 +105,10 @@ class Machine:
         self.backwards = 0  # calls of backward so far
         self.added_at: dict[Place, int] = {}  # how many there had been when a place last added a loss up
         self.propagated: set[object] = set()  # identities of what backward was called on, in this entry
+        # Unknown values that were added to a sum, by identity; the sums to which backward() showed such a
+        # value to be a loss.
+        self.awaited: dict[object, list[tuple[Place, Frame]]] = {}
+        self.sums: set[Place] = set()
         self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
 
     # ---- small helpers, shared by all parts
@@ -130,6 +134,8 @@ class Machine:
         self.entry += 1
         self.propagated.clear()
         self.added_at.clear()
+        self.awaited.clear()
+        self.sums.clear()
         self.loops.clear()
         self.steps_seen.begin()
         self.limit = limit

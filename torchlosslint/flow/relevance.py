@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts import ALL, distributions, third_party
+from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.flow import nn_modules
 from torchlosslint.flow.ops import METHODS
 from torchlosslint.syntax import ir
@@ -28,6 +29,8 @@ SOFTMAX = frozenset(
         "sigmoid Sigmoid sigmoid_ expit"
     ).split()
 )
+
+CLASSES = frozenset(name.rsplit(".", 1)[-1] for name in ACTIVATIONS)
 
 
 # Names that mean a method of a tensor or a module nearly everywhere: a method of such a name is
@@ -59,6 +62,24 @@ def identifiers(root: object) -> set[str]:
             for field in getattr(node, "__struct_fields__", ()):
                 stack.append(getattr(node, field))
     return out
+
+
+def given_values(function: object) -> bool:
+    """Whether an activation's class is given something that is no number: `nn.Softmax(scores)`."""
+    stack: list[object] = [function]
+    while stack:
+        node = stack.pop()
+        if type(node) is list:
+            stack.extend(node)
+            continue
+        if type(node) is ir.Call:
+            func = node.func
+            name = func.attr if type(func) is ir.Attr else func.id if type(func) is ir.Name else ""
+            first = node.args[0] if node.args else None
+            if name in CLASSES and first is not None and not first.name and type(first.value) is not ir.Const:
+                return True
+        stack.extend(getattr(node, field) for field in getattr(node, "__struct_fields__", ()))
+    return False
 
 
 class Relevance:
@@ -168,7 +189,7 @@ class Relevance:
         if used is None or not used.isdisjoint(self.matter):
             return True
         if used.isdisjoint(AFTER_SOFTMAX):
-            return False
+            return not used.isdisjoint(CLASSES) and given_values(function)
         around = used | self.owners.get(id(function), set())
         return not around.isdisjoint(self.soft)
 

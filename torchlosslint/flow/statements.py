@@ -75,6 +75,17 @@ def _sum(m: Machine, sum_: ir.BinOp, target: ir.Expr, place: Place, frame: Frame
     return training.accumulated(m, old, more, total, place, frame)
 
 
+def _scaled(m: Machine, added: ir.Expr, value: Value, frame: Frame) -> Value:
+    """What an unknown number is a multiple of: the loss of `total += loss * len(x)`."""
+    if type(value) is Unknown and type(added) is ir.BinOp and added.op == "*":
+        for side in (added.left, added.right):
+            if type(side) is ir.Name:
+                found = m.eval(side, frame)
+                if isinstance(found, Unknown) and not found.config:
+                    return found
+    return value
+
+
 def same_place(left: ir.Expr, right: ir.Expr) -> bool:
     """Whether two expressions are the same name, or the same attribute of one."""
     if type(left) is ir.Name and type(right) is ir.Name:
@@ -99,7 +110,7 @@ def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
         return NORMAL
     total = binary(m, s.op, old, value, place, frame)
     if s.op == "+":
-        total = training.accumulated(m, old, value, total, place, frame)
+        total = training.accumulated(m, old, value, total, place, frame, _scaled(m, s.value, value, frame))
     m.assign(s.target, total, frame)
     return NORMAL
 

@@ -87,7 +87,10 @@ def backward(
     data.update({k: v for k, v in kwargs.items() if k in ("gradient", "retain_graph")})
     m.backwards += 1
     if data.get("retain_graph") != TRUE:
-        m.propagated.update(_identities(value))
+        found = _identities(value)
+        m.propagated.update(found)
+        for identity in found & m.awaited.keys():
+            m.sums.update(where for where, around in m.awaited[identity] if around is frame)
     optimizers.propagated(m, value, roots_of(value), place)
     m.sink.event(m, "backward", value, place, frame, **data)
 
@@ -161,13 +164,31 @@ def _propagated(m: Machine, value: Value) -> bool:
     return bool(m.propagated) and not m.propagated.isdisjoint(_identities(value))
 
 
-def accumulated(m: Machine, old: Value, added: Value, total: Value, place: Place, frame: Frame) -> Value:
-    """`total`, the value of `old + added` that takes the place of `old`: a sum grows over iterations."""
+def accumulated(
+    m: Machine,
+    old: Value,
+    added: Value,
+    total: Value,
+    place: Place,
+    frame: Frame,
+    loss: Value | None = None,
+) -> Value:
+    """`total`, the value of `old + added` that takes the place of `old`: a sum grows over iterations.
+
+    loss: what `added` may be a multiple of.
+    """
     total = averages.totalled(m, added, total, place)
-    propagated = _propagated(m, added)
-    if not propagated and not is_loss(added):
-        return total
+    propagated = _propagated(m, added if loss is None else loss)
     root = ("sum", place)
+    if not propagated and not is_loss(added):
+        if not m.loops or frame.no_grad or type(loss) is not Unknown or type(total) is not Unknown:
+            return total
+        m.awaited.setdefault(loss.key, []).append((place, frame))
+        if place not in m.sums:
+            m.added_at[place] = m.backwards
+            return Unknown(total.reason, (*root, fresh_uid()))
+        propagated = True
+    m.sums.add(place)
     grown = root in roots_of(old) or _unknown_sum(old, root)
     _added(m, added, grown, propagated, place, frame)
     if isinstance(total, Unknown):
@@ -197,6 +218,12 @@ def over_batches(iterable: Value) -> bool:
     if not isinstance(iterable, ExtObj):
         return False
     return iterable.qual.endswith("DataLoader") or any(over_batches(a) for a in iterable.args)
+
+
+def is_sum(m: Machine, value: Unknown) -> bool:
+    """Whether an unknown value is a sum of losses: it is added to again in the next iteration."""
+    key = value.key
+    return isinstance(key, tuple) and key[0] == "sum" and key[1] in m.sums
 
 
 def _unknown_sum(old: Value, root: tuple[str, object]) -> bool:
