@@ -91,11 +91,12 @@ def _applied(m: Machine, decorator: Func, value: Value, place: Place, frame: Fra
     not a wrapper or a registry: it is left aside from then on."""
     if id(decorator.node) in m.heavy:
         return value
-    limit, start = m.limit, m.steps
+    limit, start, limited = m.limit, m.steps, set(m.limited)
     m.limit = min(limit, start + DECORATOR_STEPS)
     result = m.call(decorator, [value], {}, place, frame)
     if m.exhausted() and m.limit < limit:
         m.heavy.add(id(decorator.node))
+        m.limited = limited  # nothing of the program itself was left out
         m.steps, result = start + DECORATOR_STEPS, value
     m.limit = limit
     return result
