@@ -94,7 +94,7 @@ def _of_unknown(m: Machine, obj: Unknown, name: str) -> Value:
         return m.read(written)
     if name in nn_modules.DISTINCT_METHODS or name in _UNKNOWN_METHODS:
         return Bound(name, obj)
-    return Unknown(obj.reason, ("attr", obj.key, name), obj.config)
+    return obj.derived("attr", name)
 
 
 # Methods of unknown receivers that keep the receiver, or whose writes matter.

@@ -55,6 +55,9 @@ def call(
 ) -> Value:
     """Call any value."""
     m.frame = frame
+    if m.tick():
+        m.limited.add(place.path)
+        return Unknown("the limit of steps was reached")
     kind = type(callee)
     if m.declared is not None and kind in (Func, External):
         by_word = (declared.call_function if kind is Func else declared.call_library)(
@@ -96,7 +99,7 @@ def call(
         libraries.run_callbacks(m, args, place, frame)
         if isinstance(callee.key, tuple) and callee.key[0] == "attr" and callee.config:
             if all(isinstance(a, Const) for a in args):
-                return Unknown(callee.reason, ("method", callee.key, tuple(args)), True)
+                return callee.derived("method", tuple(args))
         return Unknown(callee.reason)
     return m.unknown("a call of something that cannot be called")
 
@@ -178,6 +181,7 @@ def _run(
     bind_arguments(m, func, args, kwargs, frame)
     saved = m.facts
     m.stack.append(ident)
+    layers, loops, containers = len(m.journal.layers), len(m.loops), len(m.containers)
     try:
         if isinstance(node, ir.Lambda):
             result = m.eval(node.body, frame)
@@ -186,6 +190,12 @@ def _run(
             result = returned(m, frame, saved, status)
             if node.is_generator:
                 result = _generator(m, frame, place)
+    except RecursionError:
+        # Deep expressions in deep calls. What the call wrote so far stays.
+        while len(m.journal.layers) > layers:
+            m.journal.commit()
+        del m.loops[loops:], m.containers[containers:]
+        result = Unknown("a very deep call")
     finally:
         m.stack.pop()
         m.facts = saved
@@ -324,7 +334,7 @@ def _on_unknown(
     libraries.run_callbacks(m, args, place, frame)
     if obj.config and all(isinstance(a, Const) for a in args):
         # A method of an option's value: the same question has the same answer.
-        return Unknown(obj.reason, ("method", obj.key, name, tuple(args)), True)
+        return obj.derived("method", name, tuple(args))
     return Unknown(obj.reason)
 
 
@@ -453,6 +463,16 @@ def _as_library_object(
 def run_sequence(m: Machine, obj: ExtObj | Instance, args: list[Value], place: Place, frame: Frame) -> Value:
     """The forward of a Sequential."""
     value: Value = args[0] if args else m.unknown("no input")
+    if len(m.containers) > MAX_DEPTH or m.containers.count(id(obj)) >= MAX_RECURSION:
+        return m.unknown("a Sequential that holds itself, or a very deep one")
+    m.containers.append(id(obj))
+    try:
+        return _sequence(m, obj, value, place, frame)
+    finally:
+        m.containers.pop()
+
+
+def _sequence(m: Machine, obj: ExtObj | Instance, value: Value, place: Place, frame: Frame) -> Value:
     held = m.read(obj.attrs["items"]) if "items" in obj.attrs else None
     if isinstance(held, Choice):
         return m.under(list(held.alts), lambda v: _run_items(m, v, value, place, frame))

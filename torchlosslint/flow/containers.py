@@ -66,11 +66,12 @@ def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -
                 return named
         return _sequence_item(m, obj, held, index, place)
     if isinstance(obj, Unknown):
-        key = ("item", obj.key, index.value if isinstance(index, Const) else index)
         written = m.overlay.get((obj.key, ("item", index))) if isinstance(index, Const) else None
         if written is not None:
             return m.read(written)
-        return Unknown(obj.reason, key if isinstance(index, (Const, Unknown)) else None, obj.config)
+        if isinstance(index, (Const, Unknown)):
+            return obj.derived("item", index.value if isinstance(index, Const) else index)
+        return Unknown(obj.reason, None, obj.config)
     if (
         isinstance(obj, Const)
         and isinstance(obj.value, str)

@@ -135,6 +135,9 @@ def exec_class(m: Machine, s: ir.ClassDef, frame: Frame) -> int:
     return NORMAL
 
 
+MAX_BASES = 200  # classes that one inherits from; of more, only the nearest count
+
+
 def linearise(klass: ClassV, bases: list[Value]) -> list[Value]:
     """The method resolution order: C3 where it exists, else depth first without repeats."""
     known: list[Value] = []
@@ -145,6 +148,10 @@ def linearise(klass: ClassV, bases: list[Value]) -> list[Value]:
             known.append(base)
         elif isinstance(base, Unknown):
             known.append(External("?"))
+    if len(known) == 1 and isinstance(known[0], ClassV):
+        return [klass, *known[0].mro[:MAX_BASES]]
+    if sum(len(b.mro) if isinstance(b, ClassV) else 1 for b in known) > MAX_BASES:
+        return [klass, *known[:MAX_BASES]]
     sequences: list[list[Value]] = [list(b.mro) if isinstance(b, ClassV) else [b] for b in known] + [
         list(known)
     ]

@@ -9,11 +9,12 @@ from torchlosslint.flow import names
 from torchlosslint.flow.comparisons import compare, from_outcomes
 from torchlosslint.flow.definitions import make_function
 from torchlosslint.flow.facts import narrow
-from torchlosslint.flow.operators import binary, op_call
+from torchlosslint.flow.operators import binary, constant, op_call
 from torchlosslint.flow.ops import unary as tensor_unary
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.values import (
     FALSE,
+    MAX_PARTS,
     NONE,
     TRUE,
     Choice,
@@ -79,7 +80,7 @@ def _spread(m: Machine, value: Value, args: list[Value]) -> None:
     from torchlosslint.flow.iteration import content
 
     held = content(m, value)
-    if isinstance(held, TupleV):
+    if isinstance(held, TupleV) and len(args) <= MAX_PARTS:
         args.extend(held.items)
     elif isinstance(held, Choice) and all(isinstance(v, TupleV) for _, v in held.alts):
         # Kept whole: containers take the alternatives apart.
@@ -203,6 +204,9 @@ def _comp_for(m: Machine, e: ir.Comp, depth: int, frame: Frame, rows: list[Value
         inner_keys: list[Value] = []
         certain = not isinstance(item, StarV)
         for element in group:
+            if m.tick():
+                m.limited.add(frame.module.path)
+                return
             m.assign(part.target, element, frame)
             keep = True
             for test in part.ifs:
@@ -345,7 +349,7 @@ def _walrus(m: Machine, e: ir.Walrus, frame: Frame) -> Value:
 def _fstring(m: Machine, e: ir.FString, frame: Frame) -> Value:
     parts = [evaluate(m, p, frame) for p in e.parts]
     if all(isinstance(p, Const) for p in parts):
-        return Const("".join(str(p.value) for p in parts if isinstance(p, Const)))
+        return constant(m, "".join([str(p.value) for p in parts if isinstance(p, Const)]))
     return m.unknown("a formatted string")
 
 

@@ -197,7 +197,7 @@ def unpacked(m: Machine, value: Value, count: int, star: int | None, place: Plac
             return [m.unknown("a tensor unpacked into names") for _ in range(count)]
         return [tensor_index(value, [Const(i)], OpCall([], {}, place)) for i in range(count)]
     if isinstance(value, Unknown):
-        return [Unknown(value.reason, ("item", value.key, i), value.config) for i in range(count)]
+        return [value.derived("item", i) for i in range(count)]
     if isinstance(value, (External, ExtObj, Instance)):
         got = flat(elements(m, value, place).items)
         if len(got) == count:

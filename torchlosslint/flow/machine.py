@@ -36,6 +36,7 @@ MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 METHOD_STEPS = 4_000  # the same for a method that nothing calls
 LEAST_STEPS = 200  # for one of very many entries, when the others have used the steps up
 MAX_INSTANCES = 4  # of a class, that are remembered
+TICKS = 8  # calls that cost as much as a statement
 MAX_RECURSION = 2  # times one function may be on the stack
 
 
@@ -77,6 +78,8 @@ class Machine:
         self.chosen: Guard = NO_GUARD  # the facts taken on by distributing over alternatives
         self.steps = 0
         self.limit = MAX_STEPS
+        self.ticks = 0  # calls and elements so far: small parts of steps
+        self.containers: list[int] = []  # ids of the Sequentials that are running
         self.called: set[int] = set()  # ids of function nodes that something called
         # id of ClassV -> the latest instances made of it or of its subclasses
         self.instances: dict[int, list[Instance]] = {}
@@ -128,6 +131,13 @@ class Machine:
         """Whether the entry point has used its budget."""
         return self.steps > self.limit
 
+    def tick(self) -> bool:
+        """Count a call or an element, which no statement accounts for; whether the budget is used up."""
+        self.ticks += 1
+        if not self.ticks % TICKS:
+            self.steps += 1
+        return self.steps > self.limit
+
     def begin_entry(self, limit: int = MAX_STEPS) -> None:
         """Start the budget of a new entry point."""
         self.steps = 0
@@ -142,6 +152,7 @@ class Machine:
         self.facts = NO_GUARD
         self.chosen = NO_GUARD
         self.stack.clear()
+        self.containers.clear()
 
     def unknown(self, reason: str, like: Value | None = None) -> Unknown:
         """A new unknown; the reason of `like` is kept where that is unknown already."""

@@ -160,9 +160,9 @@ def replaced_head(m: Machine, obj: ExtObj) -> Value | None:
 def _part(m: Machine, value: Value, name: str) -> Value | None:
     """A further step on a head's path: only where the program put something there itself."""
     if isinstance(value, ExtObj) and value.qual == "model.part":
-        key: object = ("item", int(name)) if name.isdigit() else name
+        key: object = ("item", int(name)) if name.isdecimal() else name
         found = value.attrs.get(key)
-        if found is None and name.isdigit():
+        if found is None and name.isdecimal():
             written = [k[1] for k in value.attrs if isinstance(k, tuple) and k[0] == "item"]
             last = max((k for k in written if isinstance(k, int)), default=None)
             found = value.attrs.get(("item", -1)) or (

@@ -138,7 +138,7 @@ def attribute(m: Machine, obj: ExtObj, name: str, place: Place) -> Value:
         return obj.args[0] if obj.args else obj.kwargs.get("dataset") or m.unknown("a data set")
     if name == "module" and obj.qual in WRAPPERS and (inner := wrapped(obj)) is not None:
         return inner
-    if name.isdigit() or ("items" in obj.attrs and name not in MODULE_METHODS):
+    if name.isdecimal() or ("items" in obj.attrs and name not in MODULE_METHODS):
         child = child_by_name(m, obj, name)
         if child is not None:
             return child
@@ -177,7 +177,7 @@ def child_by_name(m: Machine, obj: Value, name: str) -> Value | None:
                 if isinstance(key, Const) and key.value == name:
                     return m.read(value)
         if (
-            name.isdigit()
+            name.isdecimal()
             and int(name) < len(held.items)
             and not any(isinstance(v, StarV) for v in held.items[: int(name) + 1])
         ):
@@ -193,7 +193,7 @@ def assign_attribute(m: Machine, obj: Obj, name: str, value: Value) -> None:
         if isinstance(names, TupleV):
             keys = [k.value if isinstance(k, Const) else None for k in names.items]
             position = keys.index(name) if name in keys else None
-        elif name.isdigit() and int(name) < len(held.items):
+        elif name.isdecimal() and int(name) < len(held.items):
             position = int(name)
         if position is not None and position < len(held.items):
             items = list(held.items)

@@ -131,8 +131,19 @@ def constants(m: Machine, op: str, a: Any, b: Any) -> Value:
         value = func(a, b)
     except (ArithmeticError, TypeError, ValueError):
         return m.unknown("arithmetic")
-    if isinstance(value, str) and len(value) > 10_000:
-        return m.unknown("a long string")
+    return constant(m, value)
+
+
+MAX_TEXT = 10_000  # characters of a string that is computed
+MAX_NUMBER = 1 << 256
+
+
+def constant(m: Machine, value: str | int | float) -> Value:
+    """A computed constant; squares of squares and texts of texts end as unknowns."""
+    if isinstance(value, str):
+        return Const(value) if len(value) <= MAX_TEXT else m.unknown("a long string")
+    if isinstance(value, int) and not -MAX_NUMBER < value < MAX_NUMBER:
+        return m.unknown("a very large number")
     return Const(value)
 
 

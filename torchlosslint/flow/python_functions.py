@@ -10,6 +10,7 @@ from torchlosslint.flow.constructions import computed
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, flat, length
 from torchlosslint.flow.memo import copied
+from torchlosslint.flow.operators import constant
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.support import uid_of
@@ -273,11 +274,8 @@ def _number(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) 
         return SymInt(("int", uid_of(value)), 0) if len(args) == 1 else m.unknown("a number")
     if isinstance(value, Const):
         try:
-            return (
-                Const(int(value.value))
-                if isinstance(value.value, (int, float))
-                else Const(int(str(value.value)))
-            )
+            number = value.value if isinstance(value.value, (int, float)) else str(value.value)
+            return constant(m, int(number))
         except (ValueError, OverflowError):
             return m.unknown("a number")
     return value
@@ -286,13 +284,13 @@ def _number(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) 
 def _float(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
     value = args[0] if args else Const(0.0)
     if isinstance(value, Const) and isinstance(value.value, (int, float)):
-        return Const(float(value.value))
+        return Const(float(value.value))  # at most 256 bits
     return m.unknown("a number", value)
 
 
 def _str(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
     value = args[0] if args else Const("")
-    return Const(str(value.value)) if isinstance(value, Const) else m.unknown("a string", value)
+    return constant(m, str(value.value)) if isinstance(value, Const) else m.unknown("a string", value)
 
 
 def _bool(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow import training
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements
+from torchlosslint.flow.operators import MAX_TEXT
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
     NONE,
@@ -220,19 +222,31 @@ def _string_method(m: Machine, text: str, name: str, args: list[Value], place: P
                 text.startswith(constants[0]) if name == "startswith" else text.endswith(constants[0])
             )
         if name == "replace" and len(constants) == 2:
-            return Const(text.replace(str(constants[0]), str(constants[1])))
+            old, new = str(constants[0]), str(constants[1])
+            if len(text) + text.count(old) * len(new) > MAX_TEXT:
+                return m.unknown("a long string")
+            return Const(text.replace(old, new))
         if name == "split" and len(text) < 1000:
             out = ListV(place)
             parts = text.split(str(constants[0])) if constants else text.split()
             m.write(out.attrs, "items", TupleV(tuple(Const(p) for p in parts[:64])))
             return out
         if name == "format":
-            try:
-                return (
-                    Const(text.format(*[str(c) for c in constants]))
-                    if "{" in text and ":" not in text
-                    else Const(text)
-                )
-            except (IndexError, KeyError, ValueError):
-                return m.unknown("a formatted string")
+            return _formatted(m, text, [str(c) for c in constants])
     return m.unknown(f"a method of a string: {name}")
+
+
+_FIELD = re.compile(r"\{\d{0,3}\}")
+
+
+def _formatted(m: Machine, text: str, values: list[str]) -> Value:
+    """`text.format(*values)` where the fields are plain: an attribute or a width in them is not followed."""
+    fields = _FIELD.findall(text)
+    if len(text) + len(fields) * max(map(len, values), default=0) > MAX_TEXT:
+        return m.unknown("a long string")
+    if "{" in _FIELD.sub("", text) or "}" in _FIELD.sub("", text):
+        return m.unknown("a formatted string")
+    try:
+        return Const(text.format(*values))
+    except (IndexError, ValueError):
+        return m.unknown("a formatted string")

@@ -51,10 +51,20 @@ class Step:
             step = step.prev
 
 
+MAX_PARTS = 2_048  # of an immutable value, those of its parts included: comparing and hashing walk them all
+MAX_NESTING = 24
+MAX_KEY = 32  # unknowns that the key of an unknown is made of
+
+
 class Value:
-    """Base of all abstract values."""
+    """Base of all abstract values.
+
+    parts, nesting: how many values an immutable value holds, and how deep; 0 where it has none. What
+    is shared counts every time: `x = (x, x)` doubles both the parts and the time of a comparison."""
 
     __slots__ = ()
+    parts = 0
+    nesting = 0
 
 
 class Unknown(Value):
@@ -64,12 +74,23 @@ class Unknown(Value):
     `config`: it is a choice of whoever runs the program (a parameter, an option).
     """
 
-    __slots__ = ("reason", "key", "config")
+    __slots__ = ("reason", "key", "config", "size")
 
-    def __init__(self, reason: str, key: object = None, config: bool = False) -> None:
+    def __init__(self, reason: str, key: object = None, config: bool = False, size: int = 1) -> None:
         self.reason = reason
         self.key = key if key is not None else ("u", fresh_uid())
         self.config = config
+        self.size = size  # unknowns that the key is made of
+
+    def derived(self, tag: str, *what: object) -> Unknown:
+        """What comes out of it in one way: the same unknown each time, unless the way is very long."""
+        size = self.size + 1
+        for part in what:
+            if type(part) is Unknown:
+                size += part.size
+        if size > MAX_KEY:
+            return Unknown(self.reason, None, self.config)
+        return Unknown(self.reason, (tag, self.key, *what), self.config, size)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Unknown) and self.key == other.key
@@ -149,6 +170,8 @@ class Flat(int):
 Shape = tuple[Any, ...]
 Roots = frozenset[tuple[str, Any]]
 NO_ROOTS: Roots = frozenset()
+MAX_ROOTS = 128  # of more, none is known
+VAGUE: tuple[str, Any] = ("unknown", 0)  # a root: part of the way of the gradient is not known
 
 
 class Tensor(Value):
@@ -189,7 +212,7 @@ class Tensor(Value):
         self.trail = trail
         self.uid = uid if uid is not None else fresh_uid()
         self.of = of
-        self.roots = roots
+        self.roots = roots if len(roots) <= MAX_ROOTS else frozenset((VAGUE,))
 
     def with_(self, **changes: Any) -> Tensor:
         """A copy with some fields changed; keeps the identity unless `uid` is given."""
@@ -229,7 +252,6 @@ _BATCHES = (
     "a detached tensor",
 )
 _WAYS = frozenset({"module", "leaf", "loss", "unknown"})  # roots that a gradient leads through
-VAGUE = ("unknown", 0)  # a root: part of the way of the gradient is not known
 
 
 def vague(value: Value | None) -> bool:
@@ -243,13 +265,29 @@ def vague(value: Value | None) -> bool:
     return isinstance(value, Unknown) and not value.config and value.reason not in _BATCHES
 
 
+def sized(items: tuple[Value, ...]) -> tuple[tuple[Value, ...], int, int]:
+    """The parts of a value, how many they are in all and how deep; what is too large becomes unknown."""
+    parts, nesting = len(items), 1
+    if parts > MAX_PARTS:
+        return (StarV((Unknown("a very long sequence"),)),), 1, 1
+    for item in items:
+        if item.parts:
+            parts += item.parts
+            if item.nesting >= nesting:
+                nesting = item.nesting + 1
+    if parts > MAX_PARTS or nesting > MAX_NESTING:
+        plain = tuple([Unknown("part of something very large") if v.parts else v for v in items])
+        return plain, len(plain), 1
+    return items, parts, nesting
+
+
 class TupleV(Value):
     """An immutable sequence of known length."""
 
-    __slots__ = ("items", "fields", "cls")
+    __slots__ = ("items", "fields", "cls", "parts", "nesting")
 
     def __init__(self, items: tuple[Value, ...], fields: tuple[str, ...] = (), cls: str = "") -> None:
-        self.items = items
+        self.items, self.parts, self.nesting = sized(items)
         self.fields = fields  # names, for a namedtuple
         self.cls = cls
 
@@ -284,10 +322,10 @@ class Obj(Value):
 class StarV(Value):
     """Inside the items of a sequence: the group `items`, any number of times (a widened loop)."""
 
-    __slots__ = ("items",)
+    __slots__ = ("items", "parts", "nesting")
 
     def __init__(self, items: tuple[Value, ...]) -> None:
-        self.items = items
+        self.items, self.parts, self.nesting = sized(items)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StarV) and self.items == other.items
@@ -422,11 +460,11 @@ class Bound(Value):
     func: a Func, or the method's name (str) for tensors, lists, strings, ExtObj and Externals.
     """
 
-    __slots__ = ("func", "self")
+    __slots__ = ("func", "self", "parts", "nesting")
 
     def __init__(self, func: Func | str, self_: Value) -> None:
         self.func = func
-        self.self = self_
+        (self.self,), self.parts, self.nesting = sized((self_,))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Bound) and self.func == other.func and self.self == other.self
@@ -438,12 +476,12 @@ class Bound(Value):
 class Partial(Value):
     """functools.partial."""
 
-    __slots__ = ("func", "args", "kwargs")
+    __slots__ = ("func", "args", "kwargs", "parts", "nesting")
 
     def __init__(self, func: Value, args: tuple[Value, ...], kwargs: dict[str, Value]) -> None:
-        self.func = func
-        self.args = args
-        self.kwargs = kwargs
+        (self.func, *rest), self.parts, self.nesting = sized((func, *args[:MAX_PARTS], *kwargs.values()))
+        self.args = tuple(rest[: len(rest) - len(kwargs)])
+        self.kwargs = dict(zip(kwargs, rest[len(rest) - len(kwargs) :], strict=True))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -500,10 +538,12 @@ NO_GUARD: Guard = frozenset()
 class Choice(Value):
     """Guarded alternatives, at most `MAX_ALTERNATIVES`; never nested, never of length one."""
 
-    __slots__ = ("alts",)
+    __slots__ = ("alts", "parts", "nesting")
 
     def __init__(self, alts: tuple[tuple[Guard, Value], ...]) -> None:
         self.alts = alts
+        self.parts = len(alts) + sum([v.parts for _, v in alts])
+        self.nesting = 1 + max([v.nesting for _, v in alts])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Choice) and self.alts == other.alts

@@ -131,7 +131,8 @@ def _cells(document: Any) -> list[Any] | None:
         return None
     cells = document.get("cells")
     if cells is None and isinstance(sheets := document.get("worksheets"), list):  # nbformat 3
-        cells = [c for s in sheets if isinstance(s, dict) for c in s.get("cells") or []]
+        held = [s.get("cells") for s in sheets if isinstance(s, dict)]
+        cells = [c for part in held if isinstance(part, list) for c in part]
     return cells if isinstance(cells, list) else None
 
 

@@ -51,8 +51,10 @@ MAX_STATEMENTS = 100_000
 MAX_CHARACTERS = 4_000_000
 """Length of a file after the cuts."""
 
-MAX_EFFORT_US = 60_000_000
-"""Estimated microseconds for what is quadratic in a file, all of it together."""
+MAX_EFFORT_US = 2_000_000
+EFFORT_US_A_CHARACTER = 30
+"""Estimated microseconds for what is quadratic in a file, all of it together: so many and a
+few more for each character. A file with a finding is parsed twice."""
 
 # Below all of these a file is not looked at token by token.
 

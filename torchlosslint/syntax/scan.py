@@ -13,6 +13,7 @@ from torchlosslint.syntax.limits import (
     CALM_BRACKETS,
     CALM_BRANCHES,
     CALM_GROUP,
+    EFFORT_US_A_CHARACTER,
     KEPT_ELEMENTS,
     MAX_BRACKETS,
     MAX_BRANCHES,
@@ -137,6 +138,7 @@ class _Scan:
         self.terms = 0
         self.units = 0
         self.effort = 0
+        self.most_effort = MAX_EFFORT_US + EFFORT_US_A_CHARACTER * len(text)
         self.has_match = _MATCH.search(text) is not None
         self.in_case = False
         self.line_at = 0
@@ -262,8 +264,8 @@ class _Scan:
 
     def spend(self, effort: int, start: int) -> None:
         self.effort += effort
-        if self.effort > MAX_EFFORT_US:
-            raise OverLimit(start, "nested and chained so much that parsing it would take minutes")
+        if self.effort > self.most_effort:
+            raise OverLimit(start, "nested and chained so much that parsing it would take too long")
 
     def formatted(self, top: _Frame, offset: int) -> int:
         """One step through the text of a formatted string, or of a format specification."""

@@ -169,7 +169,8 @@ def upsample(call: OpCall, how: str | None = None) -> Value:
             if size is not None and size != NONE:
                 sizes.append(per_axis(size, i, 1))
             else:
-                sizes.append(int(old * factor) if isinstance(old, int) and factor is not None else None)
+                scaled = isinstance(old, int) and factor is not None and abs(factor) < 1e6  # not nan, nor inf
+                sizes.append(int(old * factor) if scaled else None)
         shape = (*x.shape[:2], *sizes)
     dom = x.dom
     if mode not in LINEAR and dom.kind not in (SCORES, DATA):

@@ -183,8 +183,11 @@ def parts_of(size: Any) -> tuple[Any, ...]:
     if isinstance(size, Flat):
         return size.parts
     if isinstance(size, str) and "*" in size:
-        return tuple(int(p) if p.isdigit() else p for p in size.split("*"))
+        return tuple(int(p) if p.isdecimal() else p for p in size.split("*"))
     return (size,)
+
+
+MAX_FACTORS = 64  # sizes that one is the product of
 
 
 def product(sizes: Sequence[Any]) -> Any:
@@ -192,6 +195,8 @@ def product(sizes: Sequence[Any]) -> Any:
     if len(sizes) == 1:
         return sizes[0]
     parts = tuple(p for s in sizes for p in parts_of(s))
+    if len(parts) > MAX_FACTORS:
+        return None
     if all(isinstance(p, int) for p in parts):
         flat = Flat(prod(parts))
         flat.parts = parts
