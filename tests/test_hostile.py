@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from torchlosslint.cli.main import main
 from torchlosslint.config import Settings
 from torchlosslint.engine import lint
@@ -174,7 +175,7 @@ def test_modules_that_shadow_libraries_and_import_one_another(tmp_path: Path) ->
     (tmp_path / "a.py").write_text("from b import *\nimport a\nfrom a import a\n" + HEAD + TAIL)
     (tmp_path / "b.py").write_text("from a import *\nfrom . import b\nfrom .b import b\n" + HEAD + TAIL)
     (tmp_path / "x.py").mkdir()
-    (tmp_path / "x.py" / "y.py").write_text(HEAD + TAIL)
+    (tmp_path / "x.py" / "y.py").write_text("import x\n" + HEAD + TAIL)
     assert not linted(tmp_path).skipped
 
 

@@ -68,8 +68,10 @@ class Resolver:
                 with os.scandir(folder or ".") as entries:
                     for entry in entries:
                         if entry.name.endswith(".py"):
-                            files.append(entry.name)
-                        elif "." not in entry.name and entry.is_dir():
+                            if not entry.is_dir():
+                                files.append(entry.name)
+                        # Links to folders lead out of the tree, or round in it.
+                        elif "." not in entry.name and entry.is_dir(follow_symlinks=False):
                             folders.append(entry.name)
             except OSError:
                 pass
