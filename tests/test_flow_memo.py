@@ -143,12 +143,15 @@ def test_fingerprints_of_circles_and_crowds() -> None:
     other = instance()
     other.attrs["me"] = other
     assert fingerprint(circle) == fingerprint(other) is not None
-    crowd = ListV(None)
-    crowd.attrs["items"] = TupleV((Const(1),) * (MAX_PARTS + 1))
-    assert fingerprint(instance(crowd=crowd)) is None
+    crowds = {}
+    for name in "abc":
+        crowds[name] = ListV(None)
+        crowds[name].attrs["items"] = TupleV((Const(1),) * (MAX_PARTS // 2))
+    assert fingerprint(instance(**crowds)) is None
     deep: Value = Const(1)
     for _ in range(3000):
-        deep = TupleV((deep,))
+        inner, deep = deep, ListV(None)
+        deep.attrs["items"] = TupleV((inner,))
     assert fingerprint(instance(deep=deep)) is None
 
 
