@@ -1,4 +1,4 @@
-"""guard, guarded, install, and back."""
+"""guard, guarded, install, and back. The checks are loaded when something is watched for the first time."""
 
 from __future__ import annotations
 
@@ -10,13 +10,8 @@ from typing import Any, TypeVar
 
 import torch
 
-from torchlosslint.contracts import ALL
-from torchlosslint.contracts.registry import by_module
-from torchlosslint.runtime.constructing import watch_constructor
 from torchlosslint.runtime.patching import Patch, lock, patch
-from torchlosslint.runtime.results import watch_backward
 from torchlosslint.runtime.session import WATCHED, OnMisuse, Session
-from torchlosslint.runtime.watch import watch_function, watch_module
 
 M = TypeVar("M", bound=torch.nn.Module)
 _classes: list[Patch] = []
@@ -132,10 +127,18 @@ def _use(patches: list[Patch], make: Any) -> None:
 def _drop(patches: list[Patch]) -> None:
     for each in patches:
         each.off()
+    if patches is _classes and patches and not patches[0].users:
+        from torchlosslint.runtime.results import forget
+
+        forget()
 
 
 def _class_patches() -> list[Patch]:
-    found = [patch(torch.Tensor.backward, "backward", watch_backward)]
+    from torchlosslint.contracts import ALL
+    from torchlosslint.runtime.constructing import watch_constructor
+    from torchlosslint.runtime.watch import watch_module
+
+    found: list[Patch | None] = []
     for contract in ALL:
         cls = _resolve(contract.module)
         if cls is not None and "forward" in vars(cls):
@@ -148,6 +151,9 @@ def _class_patches() -> list[Patch]:
 
 
 def _function_patches() -> list[Patch]:
+    from torchlosslint.contracts import ALL
+    from torchlosslint.runtime.watch import watch_function
+
     found = [
         patch(_resolve(contract.function), contract.key, watch_function(contract))
         for contract in ALL
@@ -166,6 +172,8 @@ def _resolve(name: str) -> Any:
 
 
 def _is_loss(module: torch.nn.Module) -> bool:
+    from torchlosslint.contracts import by_module
+
     return any(by_module(f"{c.__module__}.{c.__qualname__}") is not None for c in type(module).__mro__)
 
 

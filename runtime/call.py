@@ -41,6 +41,12 @@ class Call:
 
     @property
     def classes(self) -> int | None:
+        if self.contract.owns_layer:
+            layer = self.args.get("linear_weight")
+            if isinstance(layer, torch.Tensor):
+                return int(layer.shape[0])
+            known = self.config.get("n_classes", self.config.get("num_classes"))
+            return known if isinstance(known, int) else None
         dim = self.class_dim
         return None if dim is None else int(self.input.shape[dim])
 

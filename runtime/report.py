@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from torchlosslint.runtime.findings import Finding, rank
-from torchlosslint.runtime.pending import PENDING
 from torchlosslint.runtime.session import SESSIONS
 from torchlosslint.runtime.sites import Site
 
@@ -124,6 +123,8 @@ def report(reduce: bool = False) -> Report:
     with the same places in the same order).
     """
     if SESSIONS:
+        from torchlosslint.runtime.pending import PENDING
+
         for place in {id(later.site): later.site for later in PENDING.waiting}.values():
             session = next((s for s in SESSIONS if place in s.sites.values()), SESSIONS[-1])
             session.take(place, PENDING.ready(session, place, wait=True))

@@ -11,7 +11,7 @@ import torch
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime.findings import Problem, is_broken, switch_off
 from torchlosslint.runtime.inspecting import looked_at
-from torchlosslint.runtime.patching import Run
+from torchlosslint.runtime.patching import Patch, Run, lock, patch
 from torchlosslint.runtime.session import Session
 from torchlosslint.runtime.sites import Site
 
@@ -22,17 +22,15 @@ _NEVER_NEGATIVE = frozenset(
     "l1 mse smooth_l1 huber cosine_embedding triplet_margin ctc margin_ranking".split()
 )
 _remembered: dict[int, tuple[weakref.ref[torch.Tensor], Session, Site, bool]] = {}
+_backward: list[Patch] = []  # the patch of Tensor.backward, while there is a need
 
 
 def after(
     session: Session,
     site: Site,
     contract: LossContract,
-    given: tuple[Any, ...],
     result: Any,
     slow: bool,
-    module: Any,
-    kwargs: dict[str, Any],
 ) -> None:
     """Called where a call was checked, and for every result that backward() may be called on in vain."""
     problems: tuple[Problem, ...] = ()
@@ -47,6 +45,8 @@ def after(
             while len(_remembered) >= MOST:
                 _remembered.pop(next(iter(_remembered)), None)
             _remembered[id(result)] = (weakref.ref(result), session, site, cut)
+            if not _backward:
+                _watch_backward()
     except Exception as error:
         switch_off("results", error)
     if problems:
@@ -74,7 +74,24 @@ def _negative(contract: LossContract, site: Site, result: torch.Tensor) -> tuple
     )
 
 
-def watch_backward(original: FunctionType) -> Run:
+def _watch_backward() -> None:
+    """Look at backward() from now on: most trainings never need it."""
+    with lock():
+        found = None if _backward else patch(torch.Tensor.backward, "backward", _replaced)
+        if found is not None:
+            found.on()
+            _backward.append(found)
+
+
+def forget() -> None:
+    """Nothing is watched any more."""
+    _remembered.clear()
+    with lock():
+        while _backward:
+            _backward.pop().off()
+
+
+def _replaced(original: FunctionType) -> Run:
     """The replacement of Tensor.backward: only what nothing can be back-propagated from is looked at."""
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -104,15 +104,9 @@ class _Watched:
 
         self.instances[number] = (weakref.ref(module, gone), session)
 
-    def of(self, module: Any) -> Session | None:
-        """The session that watches this instance."""
-        entry = self.instances.get(id(module))
-        if entry is not None:
-            return entry[1]
-        return self.top if self.top is not None or not self.regions else self.region()
-
     def region(self) -> Session | None:
-        return getattr(self.local, "session", None)
+        """Where a guarded criterion of the project's own runs in this thread."""
+        return getattr(self.local, "session", None) if self.regions else None
 
 
 WATCHED = _Watched()

@@ -1,4 +1,7 @@
-"""What happens at a call of a loss: a look-up where all was seen before, checks where something is new."""
+"""What happens at a call of a loss: a look-up where all was seen before, checks where something is new.
+
+`run` is the price of every call of a loss; it is laid out for speed, and nothing in it is done twice.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import torch
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime import inspecting, results
 from torchlosslint.runtime.findings import switch_off
-from torchlosslint.runtime.patching import Run
+from torchlosslint.runtime.patching import Run, direct
 from torchlosslint.runtime.session import WATCHED, Session
 from torchlosslint.runtime.sites import Site, find
 
@@ -23,35 +26,53 @@ _CONSTANTS = (int, float, bool, str, type(None))
 _INSIDE = frozenset(
     {"torch.nn.modules.loss", "torch.nn.modules.adaptive", "torch.nn.functional", "torch.nn.modules.linear"}
 )
+_CLEAN: tuple[()] = ()  # what `seen` has for a signature without problems
 
 
 def watch_module(contract: LossContract) -> Callable[[FunctionType], Run]:
     """The replacement of a loss class's forward."""
-    scalars = tuple(
-        name
-        for name in contract.module_params
-        if name in dict(contract.defaults) and name not in _tensors(contract)
-    )
-    config_of: Callable[[dict[str, Any]], Any] = itemgetter(*scalars) if scalars else lambda _: ()
-    buffers = tuple(p.name for p in contract.parameters if p.module)
-    loss = contract.title
+    config_of = _config(contract)
+    slow = _slow(contract, contract.title)
+    loss, safe, plain = contract.title, contract.autocast_safe, not contract.loss_attr
+    instances, frame_at, signature_of = WATCHED.instances, sys._getframe, _signature
 
-    def make(original: FunctionType) -> Run:
+    def make(patched: FunctionType) -> Run:
+        original = direct(patched)
+
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            session = WATCHED.of(args[0])
+            entry = instances.get(id(args[0]))
+            if entry is not None:
+                session = entry[1]
+            elif WATCHED.top is not None:
+                session = WATCHED.top
+            else:
+                session = WATCHED.region()
             if session is None or session.off:
                 return original(*args, **kwargs)
-            start = perf_counter()
+            site, signature = None, None
             try:
-                state = args[0].__dict__
-                config = config_of(state)
-                for name in buffers:
-                    weight = state["_buffers"][name]
-                    if weight is not None:
-                        config = (config, weight.shape, weight.dtype, weight.device)
-            except Exception:  # an odd subclass: its attributes are read with care, when they are needed
-                config = None
-            return _call(contract, loss, session, original, args[0], args, args[1:], kwargs, config, start)
+                # run, the replaced forward, _call_impl, _wrapped_call_impl, the caller.
+                frame = frame_at(4)
+                site = session.sites.get((id(frame.f_code), frame.f_lasti, loss))
+                if site is None:
+                    site = find(frame_at(1), session.sites, loss)
+                site.calls += 1
+                config = config_of(args[0].__dict__)
+                signature = signature_of(args[1:], kwargs, config, safe)
+                quick = site.seen.get(signature) == _CLEAN and site.calls < site.due and plain
+            except Exception as error:
+                switch_off("signature", error)
+                quick = False
+            if not quick:
+                return slow(session, site, signature, original, args[0], args, args[1:], kwargs)
+            try:
+                result = original(*args, **kwargs)
+            except Exception as error:
+                inspecting.explain(session, site, contract, args[0], args[1:], kwargs, error)
+                raise
+            if site.keep or not result.requires_grad:  # type: ignore[union-attr]
+                results.after(session, site, contract, result, False)
+            return result
 
         return run
 
@@ -61,87 +82,132 @@ def watch_module(contract: LossContract) -> Callable[[FunctionType], Run]:
 def watch_function(contract: LossContract) -> Callable[[FunctionType], Run]:
     """The replacement of a function of torch.nn.functional."""
     loss = f"F.{contract.function.rpartition('.')[2]}"
+    slow, safe, frame_at = _slow(contract, loss), contract.autocast_safe, sys._getframe
 
     def make(original: FunctionType) -> Run:
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             session = WATCHED.top
             if session is None:
-                session = WATCHED.region() if WATCHED.regions else None
-            if session is None or session.off or sys._getframe(2).f_globals.get("__name__") in _INSIDE:
+                session = WATCHED.region()
+            if session is None or session.off:
                 return original(*args, **kwargs)
-            return _call(contract, loss, session, original, None, args, args, kwargs, (), perf_counter())
+            frame = frame_at(2)
+            if frame.f_globals.get("__name__") in _INSIDE:  # called by another loss, which was watched
+                return original(*args, **kwargs)
+            site, signature = None, None
+            try:
+                site = session.sites.get((id(frame.f_code), frame.f_lasti, loss))
+                if site is None:
+                    site = find(frame, session.sites, loss)
+                site.calls += 1
+                signature = _signature(args, kwargs, (), safe)
+                quick = site.seen.get(signature) == _CLEAN and site.calls < site.due
+            except Exception as error:
+                switch_off("signature", error)
+                quick = False
+            if not quick:
+                return slow(session, site, signature, original, None, args, args, kwargs)
+            try:
+                result = original(*args, **kwargs)
+            except Exception as error:
+                inspecting.explain(session, site, contract, None, args, kwargs, error)
+                raise
+            if site.keep or not result.requires_grad:  # type: ignore[union-attr]
+                results.after(session, site, contract, result, False)
+            return result
 
         return run
 
     return make
 
 
-def _tensors(contract: LossContract) -> set[str]:
-    return {p.name for p in contract.parameters} | {"device", "dtype", "options"}
+def _slow(contract: LossContract, loss: str) -> Callable[..., Any]:
+    """A call that is new, due, or known to be wrong. given: the arguments without `self`."""
 
-
-def _call(
-    contract: LossContract,
-    loss: str,
-    session: Session,
-    original: FunctionType,
-    module: Any,
-    args: tuple[Any, ...],
-    given: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    config: Any,
-    start: float,
-) -> Any:
-    """given: the arguments without `self`."""
-    site: Site | None = None
-    slow = False
-    try:
-        site = find(sys._getframe(2), session.sites, loss)
-        site.calls += 1
-        signature = _signature(given, kwargs, config, contract.autocast_safe)
+    def slow(
+        session: Session,
+        site: Site | None,
+        signature: Any,
+        original: FunctionType,
+        module: Any,
+        args: tuple[Any, ...],
+        given: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if site is None:
+            return original(*args, **kwargs)
+        start = perf_counter()
         problems = site.seen.get(signature)
-        slow = problems is None or site.calls >= site.due
-        if not slow and not problems:
-            result = None
-        else:
-            before = perf_counter()
-            if slow:
-                site.look = before - start if not site.look else min(site.look, before - start)
+        fresh = problems is None or site.calls >= site.due
+        try:
+            if fresh:
                 problems = inspecting.before(session, site, contract, module, given, kwargs, signature)
-    except Exception as error:
-        switch_off("signature", error)
-        problems = None
-    if problems and site is not None:
-        session.take(site, problems)
-    if slow and site is not None:
-        site.slow += perf_counter() - before
-    try:
-        result = original(*args, **kwargs)
-    except Exception as error:
-        if site is not None:
+                site.look = _look(session, site, loss, given, kwargs, contract)
+        except Exception as error:
+            switch_off("call", error)
+        site.slow += perf_counter() - start
+        if problems:
+            session.take(site, problems)
+        try:
+            result = original(*args, **kwargs)
+        except Exception as error:
             inspecting.explain(session, site, contract, module, given, kwargs, error)
-        raise
-    if site is not None and (slow or site.keep or not _needs_grad(result)):
-        results.after(session, site, contract, given, result, slow, module, kwargs)
-    return result
+            raise
+        results.after(session, site, contract, result, fresh)
+        return result
+
+    return slow
 
 
-def _needs_grad(result: Any) -> bool:
-    try:
-        return bool(result.requires_grad)
-    except AttributeError:  # AdaptiveLogSoftmaxWithLoss gives a tuple
-        return True
+def _look(
+    session: Session, site: Site, loss: str, given: tuple[Any, ...], kwargs: Any, contract: LossContract
+) -> float:
+    """The seconds of one look-up, measured where something is slow anyway."""
+    start = perf_counter()
+    find(sys._getframe(1), session.sites, loss)
+    site.seen.get(_signature(given, kwargs, (), contract.autocast_safe))
+    spent = perf_counter() - start
+    return min(spent, site.look) if site.look else spent
 
 
-def _signature(given: tuple[Any, ...], kwargs: dict[str, Any], config: Any, autocast_safe: bool) -> Any:
-    """What metadata checks depend on. `config` None: nothing to go by, so nothing is remembered."""
-    mode = None if autocast_safe else (torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu"))
+def _config(contract: LossContract) -> Callable[[dict[str, Any]], Any]:
+    """What is part of a signature besides the arguments: settings of the instance, and its weights."""
+    tensors = {p.name for p in contract.parameters} | {"device", "dtype", "options"}
+    defaults = dict(contract.defaults)
+    scalars = [name for name in contract.module_params if name in defaults and name not in tensors]
+    scalars_of: Callable[[dict[str, Any]], Any] = itemgetter(*scalars) if scalars else lambda _: ()
+    buffers = tuple(p.name for p in contract.parameters if p.module)
+
+    def config(state: dict[str, Any]) -> Any:
+        try:
+            found = scalars_of(state)
+            for name in buffers:
+                weight = state["_buffers"][name]
+                if weight is not None:
+                    found = (found, weight.shape, weight.dtype)
+        except (KeyError, AttributeError):  # a subclass that keeps them elsewhere
+            return None
+        return found
+
+    return config
+
+
+def _signature(given: tuple[Any, ...], kwargs: dict[str, Any], config: Any, safe: bool) -> Any:
+    """What the checks of metadata depend on, less the devices: torch itself raises where they differ."""
+    mode = None if safe else (torch.is_autocast_enabled("cuda"), torch.is_autocast_enabled("cpu"))
     if len(given) == 2 and not kwargs:
         x, y = given
         if type(x) in _PLAIN and type(y) in _PLAIN:
             return (
-                *(x.shape, x.dtype, x.device, x.requires_grad, type(x.grad_fn)),
-                *(y.shape, y.dtype, y.device, y.requires_grad, type(y.grad_fn), config, mode),
+                x.shape,
+                x.dtype,
+                type(x.grad_fn),
+                x.requires_grad,
+                y.shape,
+                y.dtype,
+                y.requires_grad,
+                config,
+                mode,
             )
     parts = [_part(value) for value in given]
     parts += [(name, _part(value)) for name, value in kwargs.items()]
@@ -152,7 +218,10 @@ def _part(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return (
             type(value),
-            *(value.shape, value.dtype, value.device, value.requires_grad, type(value.grad_fn)),
+            value.shape,
+            value.dtype,
+            value.requires_grad,
+            type(value.grad_fn),
         )
     if isinstance(value, _CONSTANTS):
         return value

@@ -64,7 +64,7 @@ def measure(call: Call) -> dict[str, torch.Tensor]:
             _indices(call, y, found)
         elif y.is_floating_point():
             _floats(call, _wide(y), found)
-        elif call.contract.target in ELEMENTWISE:
+        elif call.contract.target in ELEMENTWISE or call.contract.target == b.CLASS_LIST:
             _alphabet(y, found)
     for name, _, value in call.weights():
         if isinstance(value, torch.Tensor) and value.numel() and value.device == x.device:

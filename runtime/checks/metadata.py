@@ -93,8 +93,10 @@ def target(call: Call) -> Iterator[Problem]:
             "labels changed places.",
             "Give the predictions first.",
         )
-    if call.contract.target in INDEXED and call.contract.class_dim == 1:
+    if call.contract.target in INDEXED:
         yield from _indexed(call, x, y)
+    elif call.contract.target == b.CLASS_LIST:
+        yield from _listed(call, x, y)
     elif call.contract.target in ELEMENTWISE:
         yield from _elementwise(call, x, y)
 
@@ -148,6 +150,19 @@ def _indexed(call: Call, x: torch.Tensor, y: torch.Tensor) -> Iterator[Problem]:
         yield Problem(
             "TLL302",
             f"{call.name} wants class indices of dtype int64, and gets {_word(y.dtype)}: it raises.",
+            "Convert the labels once where they are loaded: target.long().",
+            evidence=_both(x, y),
+        )
+
+
+def _listed(call: Call, x: torch.Tensor, y: torch.Tensor) -> Iterator[Problem]:
+    """Class indices of each sample, filled up with -1."""
+    if y.shape != x.shape:
+        yield _misshaped(call, x, y, tuple(x.shape))
+    elif _word(y.dtype) not in call.contract.index_dtypes:
+        yield Problem(
+            "TLL302",
+            f"{call.name} wants lists of class indices of dtype int64, and gets {_word(y.dtype)}: it raises.",
             "Convert the labels once where they are loaded: target.long().",
             evidence=_both(x, y),
         )

@@ -155,7 +155,9 @@ def _target(f: Facts) -> Iterator[Problem]:
     n = f.numbers
     if "y min" not in n:
         return
-    if f.contract.target in INDEXED and not f.soft:
+    if f.contract.target == b.CLASS_LIST:
+        yield from _listed(f)
+    elif f.contract.target in INDEXED and not f.soft:
         yield from _indices(f)
     elif f.contract.target == b.CLASS_INDEX_OR_PROBS:
         yield from _soft(f)
@@ -179,8 +181,6 @@ def _target(f: Facts) -> Iterator[Problem]:
 def _indices(f: Facts) -> Iterator[Problem]:
     n = f.numbers
     classes = f.classes
-    if f.contract.owns_layer and "n_classes" in f.config:
-        classes = int(f.config["n_classes"])
     if n.get("y valid") == 0:
         if f.config.get("reduction") != "mean":
             return
@@ -193,7 +193,7 @@ def _indices(f: Facts) -> Iterator[Problem]:
                 evidence=_shown(f, "y valid"),
             )
         return
-    if classes is None or (f.contract.owns_layer and classes != f.config.get("n_classes")):
+    if classes is None:
         return
     low, high = n["y min"], n["y max"]
     wrong = high if high >= classes else low if low < 0 else None
@@ -214,6 +214,18 @@ def _indices(f: Facts) -> Iterator[Problem]:
         hint,
         evidence=(("classes", classes), *_shown(f, "y min", "y max")),
     )
+
+
+def _listed(f: Facts) -> Iterator[Problem]:
+    n, classes = f.numbers, f.classes or 0
+    if n["y max"] >= classes or n["y min"] < -1:
+        wrong = int(n["y max"] if n["y max"] >= classes else n["y min"])
+        yield Problem(
+            "TLL306",
+            f"Class index {wrong} for scores with {classes} classes (0..{classes - 1}, filled up with -1).",
+            "Correct the labels, or give the head one unit for each class.",
+            evidence=(("classes", classes), *_shown(f, "y min", "y max")),
+        )
 
 
 def _soft(f: Facts) -> Iterator[Problem]:

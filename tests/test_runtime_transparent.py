@@ -1,0 +1,287 @@
+# mypy: disable-error-code="no-untyped-call, arg-type"
+"""What must not notice the guard: everything that torch does with losses, models and functions."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn import functional as F
+
+from torchlosslint.runtime import findings, guard, guarded, unguard
+
+X, Y = torch.randn(8, 4), torch.randint(0, 3, (8,))
+
+
+class ByModule(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+        self.criterion = nn.CrossEntropyLoss(weight=torch.ones(3))
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.criterion(self.layer(x), y)
+        return result
+
+
+class ByFunction(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(self.layer(x), y)
+
+
+@pytest.fixture(autouse=True)
+def watched() -> Iterator[None]:
+    """Every test runs under the guard, which finds nothing and fails nowhere."""
+    torch.manual_seed(0)
+    with guarded(lambda finding: None) as seen:
+        yield
+    assert seen.findings == []
+    assert findings.broken() == []
+
+
+both = pytest.mark.parametrize("model", [ByModule, ByFunction])
+
+
+@both
+def test_script(model: Any) -> None:
+    net = model()
+    assert torch.equal(torch.jit.script(net)(X, Y), net(X, Y))
+
+
+@both
+@pytest.mark.filterwarnings("ignore")
+def test_trace_records_nothing_of_the_guard(model: Any) -> None:
+    net = model()
+    traced = torch.jit.trace(net, (X, Y))
+    names = {node.kind() for node in traced.inlined_graph.nodes()}
+    assert names <= {"aten::linear", "aten::cross_entropy_loss", "prim::Constant", "prim::GetAttr"}
+
+
+@both
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compile_without_graph_breaks(model: Any, backend: str) -> None:
+    net = model()
+    torch._dynamo.reset()
+    compiled = torch.compile(net, fullgraph=True, backend=backend)
+    loss = compiled(X, Y)
+    loss.backward()
+    assert torch.allclose(loss, net(X, Y))
+
+
+def test_functorch() -> None:
+    scores, labels = torch.randn(5, 3), torch.randint(0, 3, (5,))
+    each = torch.func.vmap(lambda s, y: F.cross_entropy(s, y))(scores, labels)
+    assert torch.allclose(each, F.cross_entropy(scores, labels, reduction="none"))
+    net = ByFunction()
+    slopes = torch.func.grad(lambda p: torch.func.functional_call(net, p, (X, Y)))(
+        dict(net.named_parameters())
+    )
+    net(X, Y).backward()
+    assert torch.allclose(slopes["layer.bias"], net.layer.bias.grad)
+    assert torch.func.hessian(lambda a: F.mse_loss(a, torch.zeros(3)))(torch.ones(3)).shape == (3, 3)
+
+
+def test_graphs_of_fx_and_export_name_torchs_functions() -> None:
+    graph = torch.fx.symbolic_trace(ByFunction()).graph
+    assert F.cross_entropy in {node.target for node in graph.nodes}
+    assert "cross_entropy" in str(torch.export.export(ByModule(), (X, Y)).graph)
+
+
+def test_fake_and_meta_tensors() -> None:
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        assert F.cross_entropy(torch.randn(5, 3, requires_grad=True), torch.randint(0, 3, (5,))).shape == ()
+    scores = torch.randn(5, 3, device="meta", requires_grad=True)
+    assert F.cross_entropy(scores, torch.zeros(5, dtype=torch.long, device="meta")).is_meta
+
+
+def test_subclasses_and_their_tables_of_functions() -> None:
+    class Named(torch.Tensor):
+        pass
+
+    class Duck:
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return {F.cross_entropy: "mine"}[function]
+
+    assert type(F.cross_entropy(torch.randn(5, 3).as_subclass(Named), torch.randint(0, 3, (5,)))) is Named
+    assert F.cross_entropy(Duck(), torch.zeros(3)) == "mine"  # type: ignore[arg-type]
+
+
+def test_modes_see_no_operation_of_the_guard() -> None:
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    class Recorded(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.seen: list[str] = []
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.seen.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    from torchlosslint.runtime.session import WATCHED
+
+    net, top = ByModule(), WATCHED.top
+    with Recorded() as guarded_mode:
+        net(X, Y)
+    WATCHED.top = None
+    try:
+        with Recorded() as mode:
+            net(X, Y)
+    finally:
+        WATCHED.top = top
+    assert guarded_mode.seen == mode.seen
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_activation_checkpointing(reentrant: bool) -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    net = ByModule()
+    checkpoint(net, X.clone().requires_grad_(), Y, use_reentrant=reentrant).backward()
+    assert net.layer.bias.grad is not None
+
+
+def test_autocast_and_scaler() -> None:
+    net = ByModule()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = net(X, Y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    assert loss.dtype == torch.float32
+
+
+def test_data_parallel_and_inference_mode() -> None:
+    net = nn.DataParallel(ByModule())
+    net(X, Y).backward()
+    with torch.inference_mode():
+        assert net(X, Y).is_inference()
+
+
+def test_random_numbers_and_results_are_those_of_an_unguarded_run() -> None:
+    def train() -> tuple[float, float]:
+        torch.manual_seed(3)
+        net = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 3))
+        for _ in range(5):
+            loss = F.cross_entropy(net(torch.randn(8, 4)), torch.randint(0, 3, (8,)))
+            loss.backward()
+        return loss.item(), torch.rand(()).item()
+
+    from torchlosslint.runtime.session import WATCHED
+
+    with_guard, top = train(), WATCHED.top
+    WATCHED.top = None
+    try:
+        assert train() == with_guard
+    finally:
+        WATCHED.top = top
+
+
+def test_a_guarded_criterion_is_what_it_was(tmp_path: Path) -> None:
+    plain, criterion = nn.CrossEntropyLoss(weight=torch.ones(3)), nn.CrossEntropyLoss(weight=torch.ones(3))
+    before = dict(vars(criterion))
+    assert guard(guard(criterion)) is criterion
+    assert isinstance(criterion, nn.CrossEntropyLoss)
+    assert repr(criterion) == repr(plain)
+    assert vars(criterion) == before
+    assert list(criterion.state_dict()) == list(plain.state_dict())
+    assert pickle.dumps(criterion)[:200] == pickle.dumps(plain)[:200]
+    assert isinstance(copy.deepcopy(criterion), nn.CrossEntropyLoss)
+    assert criterion.to(torch.float64) is criterion
+    assert criterion.eval() is criterion
+    stream = io.BytesIO()
+    torch.save(criterion, stream)
+    (tmp_path / "criterion.pt").write_bytes(stream.getvalue())
+    code = (
+        "import sys; sys.modules['torchlosslint'] = None; import torch; "
+        "c = torch.load('criterion.pt', weights_only=False); "
+        "print(c(torch.zeros(2, 3).double(), torch.zeros(2).long()).item())"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert loaded.stdout.startswith("1.0986"), loaded.stderr
+    unguard(criterion)
+    unguard(criterion)
+
+
+def test_functions_keep_identity_signature_and_pickle() -> None:
+    import inspect
+
+    assert pickle.loads(pickle.dumps(F.cross_entropy)) is F.cross_entropy
+    assert list(inspect.signature(F.cross_entropy).parameters)[:3] == ["input", "target", "weight"]
+    assert "def cross_entropy" in inspect.getsource(F.cross_entropy)
+
+
+def test_a_replaced_function_is_used_by_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that put their own cross_entropy into torch.nn.functional."""
+    monkeypatch.setattr(F, "cross_entropy", lambda *args, **kwargs: torch.tensor(7.0, requires_grad=True))
+    assert nn.CrossEntropyLoss()(torch.randn(2, 3), torch.zeros(2).long()).item() == 7
+
+
+RANK = """
+import json, sys, torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn import functional as F
+from torchlosslint.runtime import guarded, report
+
+rank = int(sys.argv[1])
+torch.set_num_threads(1)
+dist.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=rank, world_size=2)
+told = []
+torch.manual_seed(rank)
+net = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1)))
+with guarded(told.append):
+    F.cross_entropy(net(torch.randn(6, 4)), torch.tensor([0, 0, 0, 0, 1, rank])).backward()
+counts = report(reduce=True).sites[0].counts
+print(json.dumps([rank, [f.code for f in told], told[0].rank, f"[rank {rank}]" in str(told[0]), counts]))
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.skipif(not dist.is_available(), reason="torch.distributed is missing")
+def test_distributed_on_two_processes(tmp_path: Path) -> None:
+    """Each rank reports; the label counts are those of both."""
+    command = [sys.executable, "-c", RANK]
+    processes = [
+        subprocess.Popen([*command, str(r), str(tmp_path / "meet")], stdout=subprocess.PIPE, text=True)
+        for r in range(2)
+    ]
+    try:
+        found = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert found == [[r, ["TLL101"], r, True, [9, 3, 0]] for r in range(2)]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
+def test_no_synchronisation_on_an_accelerator() -> None:
+    net, x, y = ByModule().cuda(), X.cuda(), Y.cuda()
+    net(x, y).backward()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(40):
+            net(x, y).backward()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
