@@ -224,7 +224,7 @@ def hook(event, args):
     if event == "open" and isinstance(args[0], str):
         opened.append((args[0], args[1], args[2]))
     if event in ("os.system", "subprocess.Popen", "os.exec", "socket.connect"):
-        opened.append((event, "x", 0))
+        opened.append((event, "spawned", 0))
 import torchlosslint.rule
 torchlosslint.rule.load_rules()
 sys.addaudithook(hook)
@@ -238,7 +238,7 @@ for path, mode, flags in opened:
 """
 
 
-@pytest.mark.parametrize("cache", [False])
+@pytest.mark.parametrize("cache", [False, True])
 def test_only_the_given_paths_are_read_and_only_the_cache_is_written(cache: bool, tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     root.mkdir()
@@ -257,7 +257,7 @@ def test_only_the_given_paths_are_read_and_only_the_cache_is_written(cache: bool
     assert "TLL101" in done.stdout, done.stderr
     rows = [line.split(" ", 3)[1:] for line in done.stdout.splitlines() if line.startswith("OPENED")]
     assert any(row[2].endswith("program.py") for row in rows)
-    assert not any("outside" in row[2] or row[0] == "x" for row in rows)
+    assert not any("outside" in row[2] or row[0] == "spawned" for row in rows)
     assert not (root / "executed").exists()
     written = [row[2] for row in rows if row[1] != "0" and os.devnull not in row[2]]
     assert all(".torchlosslint_cache" in path for path in written) if cache else not written
