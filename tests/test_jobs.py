@@ -123,7 +123,7 @@ def test_a_mistake_in_a_worker_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_small_runs_stay_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    small = part.Job("", ("a", "b"), {}, frozenset(), (b"", b""), 2000, b"")
+    small = part.Job((), ("a", "b"), {}, frozenset(), (b"", b""), 2000, b"")
     assert pool.workers_for([small], 8) < 2
     assert pool.workers_for([replace(small, size=10_000_000)], 8) == 2
     assert pool.workers_for([replace(small, size=10_000_000)] * 20, 8) == 8
