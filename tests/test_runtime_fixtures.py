@@ -25,6 +25,7 @@ EXPECT = re.compile(r"# expect: (.+)")
 # Rules whose mistake lies outside of what a loss call shows.
 READER_ONLY = {
     "TLL001": "a file that cannot be parsed does not run",
+    "TLL002": "comments are read, not run",
     "TLL115": "losses and distributions of other libraries: the guard watches those of torch.nn",
     "TLL118": "torch warns itself; the graph has the dimension that it chose, not that none was given",
     "TLL204": "a note, off by default; the argmax that proves it comes after the loss",
@@ -32,6 +33,7 @@ READER_ONLY = {
     "TLL401": "in the table of the report: label counts, and the weights that would balance them",
     "TLL402": "weights that never reach a loss are not at any loss call",
     "TLL505": "autocast of an accelerator, which is off on a machine without one",
+    "TLL507": "which parameters an optimizer steps is no part of a loss call",
     "TLL508": "what is kept between steps is no part of a loss call",
     "TLL509": "indexing the result is no loss call; torch raises and says what to write",
     "TLL510": "the division by a count comes after the loss",
@@ -46,10 +48,15 @@ UNSEEN = {
     "tll116*/wrong_log_of_sigmoid.py": "the log goes into no loss of torch.nn",
     "tll116*/wrong_policy_gradient.py": "the log goes into no loss of torch.nn",
     "tll117*/wrong_argmax_for_accuracy.py": "the softmax is for the accuracy, after the loss",
+    "tll119*/wrong_new_tensor_of_losses.py": "backward on a new tensor, which no loss returned; torch raises",
+    "tll119*/wrong_term_of_a_sum.py": "a sum keeps no trace of a term without gradient",
+    "tll119*/wrong_two_files/main.py": "a sum keeps no trace of a term without gradient",
     "tll304*/wrong_squared_by_hand.py": "no loss of torch.nn is called",
     "tll305*/wrong_decoded_prediction.py": "both are zeros and ones without a gradient",
     "tll403*/wrong_counts.py": "counts are numbers like other weights",
     "tll403*/wrong_sampler_and_weights.py": "the sampler is no part of a loss call",
+    "tll501*/wrong_activation_in_an_own_loss.py": "an activation, not a loss",
+    "tll501*/wrong_step_of_an_unknown_model.py": "nothing is called",
     "tll501*/wrong_activation_in_forward.py": "an activation, not a loss",
     "tll501*/wrong_softmax_with_a_second_dim.py": "an activation, not a loss",
     "tll502*/wrong_function_called_too_early.py": "nothing to check without arguments; torch raises",
@@ -123,6 +130,8 @@ def test_fixture_under_the_guard(start: Path, worker: Worker) -> None:
     answer = worker.run(start)
     assert answer["broken"] == []
     found = {code for code, *_ in answer["findings"]}
+    if "tll002_" in named(start):
+        return  # mistakes that comments hide from a reader
     if not is_wrong(start):
         assert answer["findings"] == []
         return
