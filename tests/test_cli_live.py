@@ -28,6 +28,11 @@ loss = nn.CrossEntropyLoss()(net(torch.randn(2, 4)), torch.tensor([0, 1]))
 """
 
 
+def heeding_interrupts() -> None:
+    """In the child: a test run in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("width", [80, 160])
 @pytest.mark.parametrize("args", [["--help"], ["check", "--help"], ["explain", "-h"], ["rules", "-h"]])
 def test_help_fits_the_terminal(args: list[str], width: int) -> None:
@@ -135,6 +140,7 @@ def test_watch_checks_again_when_a_file_changes(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heeding_interrupts,
     )
     lines: Queue[str] = Queue()
     stream = watcher.stdout

@@ -118,6 +118,7 @@ def work() -> None:
         sys.argv = [str(start)]
         faulthandler.dump_traceback_later(SECONDS, exit=True)
         name = text = ""
+        torch.distributions.Distribution.set_default_validate_args(True)  # torch.compile turns it off
         try:
             runpy.run_path(str(start), run_name="__main__")
         except BaseException as error:  # a program may end in any way

@@ -21,6 +21,11 @@ from torchlosslint.finding import Report
 from torchlosslint.syntax.guard import parse_safely
 
 
+def heeding_interrupts() -> None:
+    """In the child: a test run in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with several programs, and a pool that starts for any of them."""
@@ -144,7 +149,12 @@ def test_an_interrupted_run_leaves_no_process(tmp_path: Path) -> None:
         "pool.method = lambda: 'fork'\n"
         "sys.exit(main(['a', 'b', 'c', '--jobs', '2', '--no-cache']))\n"
     )
-    run = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, start_new_session=True)
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=heeding_interrupts,
+    )
     deadline = time.monotonic() + 60
     while len(list(tmp_path.glob("working-*"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
