@@ -156,7 +156,9 @@ def test_watch_checks_again_when_a_file_changes(tmp_path: Path) -> None:
         while "watching for changes" not in lines.get(timeout=60):
             pass
         for attempt in range(60):
-            (tmp_path / "train.py").write_text(WRONG + f"# {attempt}\n")
+            # In one step, or the last look may fall on an empty file.
+            (tmp_path / "draft").write_text(WRONG + f"# {attempt}\n")
+            (tmp_path / "draft").replace(tmp_path / "train.py")
             try:
                 found = lines.get(timeout=2)
                 break
