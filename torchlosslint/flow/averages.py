@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.ops.support import LASTING
 from torchlosslint.flow.values import (
     Choice,
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
 
 def identity(iterable: Value) -> object:
     """What tells one loader from another; None for what has no identity, or has batches of one sample."""
-    while isinstance(iterable, ExtObj) and not iterable.qual.endswith("DataLoader") and iterable.args:
+    while isinstance(iterable, ExtObj) and iterable.qual not in LOADERS and iterable.args:
         iterable = iterable.args[0]  # enumerate, tqdm
     if isinstance(iterable, Unknown):
         return iterable.key
-    if isinstance(iterable, ExtObj) and iterable.qual.endswith("DataLoader"):
+    if isinstance(iterable, ExtObj) and iterable.qual in LOADERS:
         size = iterable.args[1] if len(iterable.args) > 1 else iterable.kwargs.get("batch_size", Const(1))
         data = iterable.args[0] if iterable.args else iterable.kwargs.get("dataset")
         own = data.serial if isinstance(data, Obj) else data.key if isinstance(data, Unknown) else None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow import averages, optimizers
+from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.values import (
     FALSE,
     NO_ROOTS,
@@ -217,7 +218,7 @@ def over_batches(iterable: Value) -> bool:
         return any(over_batches(v) for _, v in iterable.alts)
     if not isinstance(iterable, ExtObj):
         return False
-    return iterable.qual.endswith("DataLoader") or any(over_batches(a) for a in iterable.args)
+    return iterable.qual in LOADERS or any(over_batches(a) for a in iterable.args)
 
 
 def is_sum(m: Machine, value: Unknown) -> bool:
