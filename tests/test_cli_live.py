@@ -165,6 +165,9 @@ def test_watch_checks_again_when_a_file_changes(tmp_path: Path) -> None:
             except Exception:
                 continue
         assert found.startswith("train.py:3:8: TLL101")
+        # The run is over, and has its status, only once the watcher says that it watches again.
+        while "watching for changes" not in lines.get(timeout=60):
+            pass
         watcher.send_signal(signal.SIGINT)
         assert watcher.wait(60) == 1
     finally:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 SUFFIXES = (".py", ".pyw", ".pyi", ".ipynb")
+WAITING = "watching for changes; Ctrl-C ends"
 NAMES = ("pyproject.toml", "torchlosslint.toml", ".gitignore")
 
 
@@ -34,8 +35,10 @@ def watching(paths: Sequence[str], run: Callable[[], int]) -> int:
     status = 0
     with contextlib.suppress(KeyboardInterrupt):
         status = _once(run)
+        click.echo(WAITING, err=True)  # with the status at hand: from here on Ctrl-C is no surprise
         for _ in watch(*sorted(folders), watch_filter=matters):
             status = _once(run)
+            click.echo(WAITING, err=True)
     return status
 
 
@@ -44,9 +47,7 @@ def _once(run: Callable[[], int]) -> int:
     if sys.stdout.isatty():
         click.clear()
     try:
-        status = run()
+        return run()
     except click.ClickException as error:
         error.show()
-        status = 2
-    click.echo("watching for changes; Ctrl-C ends", err=True)
-    return status
+        return 2
