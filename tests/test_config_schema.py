@@ -52,8 +52,12 @@ def valid(value: Any, rule: dict[str, Any]) -> bool:
         return any(valid(value, each) for each in rule["anyOf"])
     if "enum" in rule:
         return value in rule["enum"]
-    types = {"string": str, "boolean": bool, "array": list, "object": dict, "integer": int}
-    if not isinstance(value, types[rule["type"]]) or (rule["type"] == "integer" and isinstance(value, bool)):
+    types: dict[str, Any] = {"string": str, "boolean": bool, "array": list, "object": dict, "integer": int}
+    types["number"] = (int, float)
+    is_bool = isinstance(value, bool)
+    if not isinstance(value, types[rule["type"]]) or (rule["type"] in ("integer", "number") and is_bool):
+        return False
+    if isinstance(value, dict) and len(value) < rule.get("minProperties", 0):
         return False
     if isinstance(value, str) and "pattern" in rule:
         return re.search(rule["pattern"], value) is not None
@@ -96,6 +100,17 @@ def valid(value: Any, rule: dict[str, Any]) -> bool:
         {"losses": {"Focal": {"input": "logits"}}},
         {"losses": {"p.Focal": {}}},
         {"losses": {"p.Focal": {"input": "logit"}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a": 1, "b": "x"}, "input": "logits"}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": []}}},
+        {"losses": {"p.F": {"input": "any", "switches": {"when": {"a": True}, "input": "logits"}}}},
+        {"losses": {"p.F": {"input": "any", "switches": ["a"]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a": True}}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {}, "input": "logits"}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a": []}, "input": "logits"}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a-b": 1}, "input": "logits"}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a": 1}, "input": "scores"}]}}},
+        {"losses": {"p.F": {"input": "any", "switches": [{"when": {"a": 1}, "input": "any", "x": 1}]}}},
+        {"losses": {"p.F": {"input": "any", "parameters": ["a"]}}},
         {"models": {"p.net": {"output": "logits", "dim": 1}}},
         {"models": {"p.net": {"output": "logits", "dim": True}}},
         {"activations": {"p.net": {"output": "logits", "input": "x"}}},

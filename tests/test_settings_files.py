@@ -213,6 +213,32 @@ def test_each_folder_has_import_roots_of_its_own(project: Project) -> None:
             "[losses.'p.F']\ninput = 'logits'\narguments = ['a']\nargument = 'z'\n",
             ":4: 'z' is none of the arguments",
         ),
+        (
+            "[losses.'p.F']\ninput = 'logits'\nswitches = {from_logits = false}\n",
+            ':3: losses."p.F".switches is a list of tables such as {when = {from_logits = false}, input = ',
+        ),
+        (
+            "[losses.'p.F']\ninput = 'logits'\nswitches = [\n  {when = {raw = true}, input = 'any'},\n"
+            "  {when = {raw = false}, input = 'probs'},\n]\n",
+            ":5: losses.\"p.F\".switches.input cannot be 'probs'; it is one of",
+        ),
+        (
+            "[losses.'p.F']\ninput = 'any'\n[[losses.'p.F'.switches]]\nwhen = {}\n",
+            ":3: an entry of losses.\"p.F\".switches does not say 'input': write {when",
+        ),
+        (
+            "[losses.'p.F']\ninput = 'any'\n[[losses.'p.F'.switches]]\nwhen.a = 1\ninput = 'any'\n"
+            "[[losses.'p.F'.switches]]\ninput = 'any'\nwhen.a = []\n",
+            ':8: losses."p.F".switches.when.a is true, false, a number or a string, not []',
+        ),
+        (
+            "[losses.'p.F']\ninput = 'any'\n[[losses.'p.F'.switches]]\nwen.a = 1\ninput = 'any'\n",
+            ":4: unknown key 'wen'; did you mean when?",
+        ),
+        (
+            "[losses.'p.F']\ninput = 'any'\nswitches = [{when = {a-b = 1}, input = 'any'}]\n",
+            ":3: 'a-b' is no name of a parameter",
+        ),
         ("[models.'pkg.build']\noutput = 'probs'\n", "cannot be 'probs'"),
         ("[models.'pkg.build']\noutput = 'logits'\ndim = 'x'\n", "dim is a whole number"),
         (
@@ -276,6 +302,7 @@ def test_show_settings(project: Project) -> None:
     text = (
         'select = ["TLL1"]\ntorch = "1.9.1"\nexclude = ["x"]\n[severity]\nTLL101 = "note"\n'
         '[per-file-ignores]\n"t.py" = ["TLL2"]\n[losses."p.Focal"]\ninput = "logits"\n'
+        'switches = [{when = {raw = false, mode = "a"}, input = "any"}]\nparameters = ["raw"]\n'
         '[models."p.net"]\noutput = "probabilities"\ndim = 1\n'
     )
     project.put("a/torchlosslint.toml", text)
@@ -288,7 +315,9 @@ def test_show_settings(project: Project) -> None:
     assert (shown["select"], shown["torch"], shown["fail-on"]) == (["TLL1"], "1.9", "error")
     assert shown["src"] == ["a", "a/src"]
     assert shown["severity"] == {"TLL101": "note"}
-    assert shown["losses"]["p.Focal"]["input"] == "logits"
+    focal = shown["losses"]["p.Focal"]
+    assert (focal["input"], focal["parameters"]) == ("logits", ["raw"])
+    assert focal["switches"] == [{"when": {"raw": False, "mode": "a"}, "input": "any"}]
     assert tomllib.loads(rest)["confidence"] == "likely"
 
 

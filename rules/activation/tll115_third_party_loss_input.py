@@ -64,8 +64,9 @@ class ThirdPartyLossInput(Rule):
             return
         config = settings(use, record)
         wanted, told = record.input_under(config), _switched(record, config)
+        other_way, let_it = _other_way(record, config), _let_it(record)
         if use.declared is not None:
-            told = " (so the configuration declares)"
+            told, other_way, let_it = _declared(record, config), "", ""
         off = bool(record.one_of) and all(
             config.get(name, default) in (False, None) for name, default in _on(record)
         )
@@ -80,7 +81,7 @@ class ThirdPartyLossInput(Rule):
             yield Problem(
                 f"{use.name} applies the activation itself{told}, and gets probabilities from "
                 f"{tensor.dom.how}: it counts twice, and the model cannot become certain.",
-                f"Give it the raw scores{_other_way(record, config)}.",
+                f"Give it the raw scores{other_way}.",
             )
         elif wanted in _IN_RANGE or wanted == words.NON_NEGATIVE:
             wrong = out_of_range(tensor, wanted)
@@ -88,7 +89,7 @@ class ThirdPartyLossInput(Rule):
                 yield Problem(
                     f"{use.name} takes its input as probabilities{told}, and gets {wrong}: what it computes "
                     "of them (overlaps, logs) means nothing.",
-                    f"Apply softmax or sigmoid before it{_let_it(record)}.",
+                    f"Apply softmax or sigmoid before it{let_it}.",
                 )
         elif wanted == words.LOG_PROBS and tensor.dom.kind in (SCORES, PROBS, UNIT) and tensor.dom.how != "":
             yield Problem(
@@ -158,6 +159,13 @@ def _switched(record: ExternalLoss, config: dict[str, object]) -> str:
     names = [n for n in _SWITCHES if n in full and full[n] is not ... and (n in config or full[n])]
     told = [n for n in names if full[n] or n in ("from_logits", "log_prob")]
     return f" ({', '.join(f'{n}={full[n]!r}' for n in told)})" if told else ""
+
+
+def _declared(record: ExternalLoss, config: dict[str, object]) -> str:
+    """` (raw=True: so the configuration declares)`: the settings that its switches look at."""
+    full = {**dict(record.defaults), **config}
+    told = ", ".join(f"{name}={full[name]!r}" for name in record.params if full[name] not in (None, ...))
+    return f" ({told}: so the configuration declares)" if told else " (so the configuration declares)"
 
 
 def _other_way(record: ExternalLoss, config: dict[str, object]) -> str:

@@ -137,7 +137,8 @@ def _run(paths: tuple[str, ...], statistics: bool, options: dict[str, Any]) -> i
             if shown is not None:
                 shown.end()
     except (ConfigError, DiscoveryError) as error:
-        raise click.UsageError(str(error)) from error
+        # Without the usage of the command: the mistake is in a file, or plain from the message.
+        raise click.ClickException(str(error)) from error
     _tell(report, settings.profile)
     if do["write_baseline"]:
         adopt.write_baseline(do["write_baseline"], report)

@@ -12,6 +12,7 @@ from torchlosslint.config import keys, toml
 from torchlosslint.config.errors import ConfigError
 from torchlosslint.config.selection import RuleLike, Selection, matching, selection, severities
 from torchlosslint.config.settings import Patterns, Settings
+from torchlosslint.contracts.base import Switch
 from torchlosslint.contracts.declared import Declared, DeclaredLoss, DeclaredOutput
 from torchlosslint.finding import Severity
 
@@ -287,8 +288,14 @@ def _below(folder: str, path: str) -> str:
 
 
 def _loss(name: str, entry: dict[str, Any]) -> DeclaredLoss:
-    arguments = tuple(entry.get("arguments", ()))
-    return DeclaredLoss(name, entry["input"], arguments, entry.get("argument", ""))
+    return DeclaredLoss(
+        name,
+        entry["input"],
+        tuple(entry.get("arguments", ())),
+        entry.get("argument", ""),
+        tuple(Switch(tuple(each["when"].items()), each["input"]) for each in entry.get("switches", ())),
+        tuple(entry.get("parameters", ())),
+    )
 
 
 def _output(name: str, entry: dict[str, Any]) -> DeclaredOutput:

@@ -19,7 +19,7 @@ SEVERITIES = ("error", "warning", "note")
 TEXT, FLAG, CHOICE, LIST, SELECTORS, VERSION, NUMBER = (
     "text flag choice list selectors version number".split()
 )
-PER_FILE, SEVERITY, TABLES = "per-file severity tables".split()
+PER_FILE, SEVERITY, TABLES, SWITCHES = "per-file severity tables switches".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,19 @@ KEYS: tuple[Key, ...] = (
             Key("input", CHOICE, "What the input must be.", tuple(INPUTS)),
             Key("arguments", LIST, "The arguments of a call, in order; its own parameters.", default=[]),
             Key("argument", TEXT, "The argument that is the input; the first.", default=""),
+            Key(
+                "switches",
+                SWITCHES,
+                "Settings of the loss under which it wants something else; the first that holds decides.",
+                tuple(INPUTS),
+                default=[],
+            ),
+            Key(
+                "parameters",
+                LIST,
+                "The parameters of the constructor, in order; its own.",
+                default=[],
+            ),
         ),
         default={},
     ),
@@ -103,8 +116,10 @@ KEYS: tuple[Key, ...] = (
         default={},
     ),
 )
+NAME = r"^[^\W\d]\w*$"  # of a parameter
 DOTTED = r"^[^\W\d]\w*(\.[^\W\d]\w*)+$"  # package.Name
 RELEASE = r"([0-9]+)\.([0-9]+)(?:[.+]\S*)?"  # 2.4, 2.4.1, 2.4.0+cu118
+_WHEN, _INPUT = "when", "input"  # the keys of a switch
 BY_NAME = {key.name: key for key in KEYS}
 
 
@@ -143,6 +158,8 @@ def _check(key: Key, value: Any, path: tuple[str, ...]) -> None:
         _strings(value, path)
     elif key.kind == SELECTORS:
         _selectors(value, path)
+    elif key.kind == SWITCHES:
+        _switches(key, value, path)
     elif key.kind in (PER_FILE, SEVERITY, TABLES):
         if not isinstance(value, dict):
             raise Bad(path, f"{_shown(path)} is a table, not {value!r}")
@@ -176,10 +193,37 @@ def _entry(key: Key, value: Any, path: tuple[str, ...]) -> None:
         raise Bad((*path, "argument"), f"{value['argument']!r} is none of the arguments")
 
 
-def _choice(value: Any, choices: tuple[str, ...], path: tuple[str, ...]) -> None:
+def _switches(key: Key, value: Any, path: tuple[str, ...]) -> None:
+    """The settings under which a loss wants something else."""
+    such = f'{{when = {{from_logits = false}}, {_INPUT} = "probabilities"}}'
+    if not isinstance(value, list):
+        raise Bad(path, f"{_shown(path)} is a list of tables such as {such}, not {value!r}")
+    for number, entry in enumerate(value):
+        at = (*path, str(number))
+        if not isinstance(entry, dict):
+            raise Bad(at, f"{_shown(path)} has something else than tables such as {such} in it: {entry!r}")
+        for name in entry:
+            if name not in (_WHEN, _INPUT):
+                raise Bad((*at, name), _unknown("key", name, (_WHEN, _INPUT)))
+        for name in (_WHEN, _INPUT):
+            if name not in entry:
+                raise Bad(at, f"an entry of {_shown(path)} does not say {name!r}: write {such}")
+        when = entry[_WHEN]
+        if not isinstance(when, dict) or not when:
+            raise Bad((*at, _WHEN), f"{_shown(path)}: {_WHEN} is a table such as {such}, not {when!r}")
+        for name, setting in when.items():
+            if not re.fullmatch(NAME, name):
+                raise Bad((*at, _WHEN, name), f"{name!r} is no name of a parameter")
+            if not isinstance(setting, (bool, int, float, str)):
+                wants = "true, false, a number or a string"
+                raise Bad((*at, _WHEN, name), f"{_shown((*path, _WHEN, name))} is {wants}, not {setting!r}")
+        _choice(entry[_INPUT], key.choices, (*at, _INPUT), _shown((*path, _INPUT)))
+
+
+def _choice(value: Any, choices: tuple[str, ...], path: tuple[str, ...], shown: str = "") -> None:
     if not isinstance(value, str) or value not in choices:
         hint = did_you_mean(str(value), choices, "it is one of " + ", ".join(choices))
-        raise Bad((*path, str(value)), f"{_shown(path)} cannot be {value!r}; {hint}")
+        raise Bad((*path, str(value)), f"{shown or _shown(path)} cannot be {value!r}; {hint}")
 
 
 def _selectors(value: Any, path: tuple[str, ...]) -> None:

@@ -39,6 +39,23 @@ def _table(key: Key) -> dict[str, Any]:
     return {"type": "object", "patternProperties": {keys.DOTTED: entry}, "additionalProperties": False}
 
 
+def _switch(key: Key) -> dict[str, Any]:
+    setting = {"anyOf": [{"type": "boolean"}, {"type": "number"}, {"type": "string"}]}
+    when = {
+        "type": "object",
+        "patternProperties": {keys.NAME: setting},
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    entry = {
+        "type": "object",
+        "properties": {"when": when, "input": {"enum": list(key.choices)}},
+        "required": ["when", "input"],
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": entry}
+
+
 _STRINGS = {"type": "array", "items": {"type": "string"}}
 _RULES = {"anyOf": [{"type": "string"}, _STRINGS]}
 _TYPES: dict[str, Any] = {
@@ -52,4 +69,5 @@ _TYPES: dict[str, Any] = {
     keys.PER_FILE: lambda key: {"type": "object", "additionalProperties": _RULES},
     keys.SEVERITY: lambda key: {"type": "object", "additionalProperties": {"enum": list(key.choices)}},
     keys.TABLES: _table,
+    keys.SWITCHES: _switch,
 }

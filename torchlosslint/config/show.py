@@ -38,9 +38,16 @@ def _lines(s: Settings) -> Iterator[str]:
             yield f"{_text(selector)} = {_text(severity)}"
     for loss in s.declared.losses:
         yield f"\n[losses.{_text(loss.name)}]\ninput = {_text(loss.input)}"
-        yield f"arguments = {_list(loss.arguments)}"
+        if loss.arguments:
+            yield f"arguments = {_list(loss.arguments)}"
         if loss.argument:
             yield f"argument = {_text(loss.argument)}"
+        if loss.parameters:
+            yield f"parameters = {_list(loss.parameters)}"
+        for switch in loss.switches:
+            when = ", ".join(f"{name} = {json.dumps(value)}" for name, value in switch.when)
+            yield f"\n[[losses.{_text(loss.name)}.switches]]\nwhen = {{ {when} }}"
+            yield f"input = {_text(switch.input)}"
     for kind, outputs in (("models", s.declared.models), ("activations", s.declared.activations)):
         for each in outputs:
             yield f"\n[{kind}.{_text(each.name)}]\noutput = {_text(each.output)}"

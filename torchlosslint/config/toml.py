@@ -34,7 +34,8 @@ def value(text: str) -> Any:
 
 
 def line_of(text: str, path: tuple[str, ...]) -> int:
-    """The line (from 1) where what `path` leads to is written: keys, then perhaps a string in a list.
+    """The line (from 1) where what `path` leads to is written: keys, numbers (from 0) of what is in a
+    list, then perhaps a string in a list.
 
     The parser tells no lines, so the shortest beginning of the file that has it is looked for.
     """
@@ -60,7 +61,10 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
 
 def _has(found: Any, path: tuple[str, ...]) -> bool:
     for part in path:
-        if not isinstance(found, dict) or part not in found:
+        if isinstance(found, list) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        elif isinstance(found, dict) and part in found:
+            found = found[part]
+        else:
             return False
-        found = found[part]
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchlosslint.contracts import base
+from torchlosslint.contracts.base import Switch
 from torchlosslint.contracts.external import ExternalLoss
 
 # What a loss wants, in the words of a configuration.
@@ -32,12 +33,22 @@ class DeclaredLoss:
 
     name: dotted, as a program imports it. input: a key of INPUTS. arguments: of a call, in order;
     () for the loss's own parameters. argument: the one that is meant, the first where it is "".
+    switches: settings of the loss (of its constructor; of the call of a function) under which it wants
+    something else, the first that holds decides; their `input` is a key of INPUTS too. parameters: of
+    the constructor, in order; () for its own where they are in sight.
     """
 
     name: str
     input: str
     arguments: tuple[str, ...] = ()
     argument: str = ""
+    switches: tuple[Switch, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The parameters that switches look at."""
+        return tuple(dict.fromkeys(name for switch in self.switches for name, _ in switch.when))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +72,17 @@ class Declared:
         return bool(self.losses or self.models or self.activations)
 
 
-def as_external(loss: DeclaredLoss) -> ExternalLoss:
-    """A declared loss as a record of another library."""
+def as_external(loss: DeclaredLoss, defaults: tuple[tuple[str, object], ...] = ()) -> ExternalLoss:
+    """A declared loss as a record of another library. defaults: of the settings that switches look at,
+    where they are in sight; where they are not, what is not set makes no switch hold."""
     meant = loss.argument or loss.arguments[0]
     target = next((name for name in loss.arguments if name != meant), "")
     return ExternalLoss(
         name=loss.name,
         input=INPUTS[loss.input],
         target=base.ANY,
+        params=loss.settings,
         call_params=(meant, target) if target else (meant,),
+        switches=tuple(Switch(switch.when, INPUTS[switch.input]) for switch in loss.switches),
+        defaults=tuple({**dict.fromkeys(loss.settings), **dict(defaults)}.items()),
     )

@@ -6,21 +6,26 @@ activation gives what it is said to give, whether the program has its source or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlosslint.contracts import base as words
 from torchlosslint.contracts.declared import OUTPUTS, Declared, DeclaredLoss, DeclaredOutput, as_external
 from torchlosslint.contracts.external import as_contract
 from torchlosslint.flow import losses
+from torchlosslint.flow.attributes import find_in_class
 from torchlosslint.flow.domain import ANY, LOGPROBS, POSITIVE, PROBS, SCORES, UNIT, Domain
 from torchlosslint.flow.values import (
     ClassV,
+    Const,
     External,
     ExtObj,
     Func,
     Instance,
     Place,
+    StarV,
     Step,
     Tensor,
     Value,
@@ -37,6 +42,8 @@ _KINDS = {
     words.LOG_PROBS: LOGPROBS,
     words.NON_NEGATIVE: POSITIVE,
 }
+_MADE = "__made__"  # the attribute that keeps what an instance was made with
+_ARGUMENTS = ("input", "target")  # of losses that nothing is known of
 Record = DeclaredLoss | DeclaredOutput
 
 
@@ -53,6 +60,9 @@ class Declarations:
             every += [*each.losses, *each.models, *each.activations]
         self.names = frozenset(record.name.rsplit(".", 1)[-1] for record in every)
         self.losses = frozenset(r.name.rsplit(".", 1)[-1] for r in every if isinstance(r, DeclaredLoss))
+        self.switched = frozenset(
+            r.name.rsplit(".", 1)[-1] for r in every if isinstance(r, DeclaredLoss) and r.switches
+        )
         self._known: dict[tuple[int, str], tuple[str, Record] | None] = {}
         self._tables: dict[int, dict[str, tuple[str, Record]]] = {}
 
@@ -99,6 +109,15 @@ class Declarations:
         return None
 
 
+class Setup(NamedTuple):
+    """What a loss was set up with. names: of the parameters, in order; defaults: of these, in sight."""
+
+    names: tuple[str, ...]
+    args: Sequence[Value]
+    kwargs: Mapping[str, Value]
+    defaults: Mapping[str, Value] = MappingProxyType({})
+
+
 def call_function(
     m: Machine, func: Func, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
 ) -> Value | None:
@@ -110,7 +129,8 @@ def call_function(
     kind, record = found
     if isinstance(record, DeclaredLoss):
         own = tuple(p.name for p in func.node.params if p.kind in (0, 1))
-        return _loss(m, record, own, None, args, kwargs, place, frame)
+        setup = Setup(max(own, record.arguments, key=len), args, kwargs, func.defaults)
+        return _loss(m, record, own, setup, None, args, kwargs, place, frame)
     if kind == "model":
         return ExtObj(record.name, tuple(args), kwargs, place)
     return _output(record, args, place)
@@ -128,7 +148,8 @@ def call_library(
     if kind == "model" or qual.rsplit(".", 1)[-1][:1].isupper():
         return ExtObj(qual, tuple(args), kwargs, place)
     if isinstance(record, DeclaredLoss):
-        return _loss(m, record, (), None, args, kwargs, place, frame)
+        setup = Setup(record.arguments or _ARGUMENTS, args, kwargs)
+        return _loss(m, record, (), setup, None, args, kwargs, place, frame)
     return _output(record, args, place)
 
 
@@ -138,7 +159,7 @@ def call_object(
     """A library object is called; None where nothing is declared of its class."""
     assert m.declared is not None
     found = m.declared.of_library(obj.qual, frame)
-    return None if found is None else _obey(m, found[1], (), obj.place, args, kwargs, place, frame)
+    return None if found is None else _obey(m, found[1], (), obj, obj.place, args, kwargs, place, frame)
 
 
 def call_instance(
@@ -151,38 +172,67 @@ def call_instance(
         if isinstance(klass, External):
             found = m.declared.of_library(klass.qual, frame)
             if found is not None:
-                return _obey(m, found[1], (), obj.place, args, kwargs, place, frame)
+                inner = obj.attrs.get("__ext__")
+                inner = inner if isinstance(inner, ExtObj) and inner.qual == klass.qual else None
+                return _obey(m, found[1], (), inner, obj.place, args, kwargs, place, frame)
         elif isinstance(klass, ClassV):
             own = klass.attrs.get("__call__") or klass.attrs.get("forward")
             found = m.declared.of_program(m, klass, frame)
             if found is not None:
                 params = own.node.params[1:] if isinstance(own, Func) else []
                 names = tuple(p.name for p in params if p.kind in (0, 1))
-                return _obey(m, found[1], names, obj.place, args, kwargs, place, frame)
+                init = find_in_class(klass, "__init__")
+                same = init is find_in_class(obj.cls, "__init__")
+                inner = obj.attrs.get(_MADE) if same else None
+                inner = inner if isinstance(inner, ExtObj) else None
+                record, func = found[1], init if isinstance(init, Func) else None
+                return _obey(m, record, names, inner, obj.place, args, kwargs, place, frame, func)
             if own is not None:
                 return None
     return None
+
+
+def made(m: Machine, obj: Instance, args: list[Value], kwargs: dict[str, Value]) -> None:
+    """An instance is made: what with is kept for declared losses that have switches."""
+    assert m.declared is not None
+    if any(isinstance(klass, ClassV) and klass.name in m.declared.switched for klass in obj.cls.mro):
+        m.write(obj.attrs, _MADE, ExtObj(obj.cls.name, tuple(args), kwargs, obj.place))
 
 
 def _obey(
     m: Machine,
     record: Record,
     own: tuple[str, ...],
+    maker: ExtObj | None,
     made: Place | None,
     args: list[Value],
     kwargs: dict[str, Value],
     place: Place,
     frame: Frame,
+    init: Func | None = None,
 ) -> Value:
-    if isinstance(record, DeclaredLoss):
-        return _loss(m, record, own, made, args, kwargs, place, frame)
-    return _output(record, args, place)
+    """An object is called. maker: what it was made with, None where that is not known; init: its
+    constructor, where it is in sight."""
+    if not isinstance(record, DeclaredLoss):
+        return _output(record, args, place)
+    setup = None
+    if maker is not None:
+        seen = tuple(p.name for p in init.node.params[1:] if p.kind in (0, 1)) if init is not None else ()
+        later = {k: v for k, v in maker.attrs.items() if isinstance(k, str)}
+        setup = Setup(
+            record.parameters or seen,
+            maker.args,
+            {**maker.kwargs, **later},
+            init.defaults if init is not None else {},
+        )
+    return _loss(m, record, own, setup, made, args, kwargs, place, frame)
 
 
 def _loss(
     m: Machine,
     record: DeclaredLoss,
     own: tuple[str, ...],
+    setup: Setup | None,
     made: Place | None,
     args: list[Value],
     kwargs: dict[str, Value],
@@ -190,12 +240,39 @@ def _loss(
     frame: Frame,
 ) -> Value:
     """A declared loss is reached. own: the names of its parameters, where they are in sight."""
-    arguments = record.arguments or own or ("input", "target")
+    arguments = record.arguments or own or _ARGUMENTS
     if record.arguments != arguments:
-        record = DeclaredLoss(record.name, record.input, arguments, record.argument)
-    external = as_external(record)
+        record = replace(record, arguments=arguments)
+    config, defaults = _settings(m, record, setup)
+    external = as_external(record, defaults)
     given = losses.bind(args, kwargs, arguments)
-    return losses.reach(m, as_contract(external), given, {}, made, place, frame, external)
+    return losses.reach(m, as_contract(external), given, config, made, place, frame, external)
+
+
+def _settings(
+    m: Machine, record: DeclaredLoss, setup: Setup | None
+) -> tuple[dict[str, Value], tuple[tuple[str, object], ...]]:
+    """What the parameters that switches look at are set to, and the known defaults of the rest."""
+    if not record.switches:
+        return {}, ()
+    config: dict[str, Value] = {}
+    defaults: list[tuple[str, object]] = []
+    names, args, kwargs, theirs = setup or Setup((), (), {"**": m.unknown("a constructor")})
+    given = losses.bind(list(args), dict(kwargs), names)
+    # Arguments whose parameters are not known may be any of them.
+    vague = "**" in kwargs or len(args) > len(names) or any(isinstance(arg, StarV) for arg in args)
+    for name in record.settings:
+        if name in given:
+            config[name] = given[name]
+        elif vague:
+            config[name] = m.unknown("a parameter that may have been given")
+        elif name in theirs:
+            default = theirs[name]
+            if isinstance(default, Const):
+                defaults.append((name, default.value))
+            else:
+                config[name] = default
+    return config, tuple(defaults)
 
 
 def _output(record: DeclaredOutput, args: list[Value], place: Place) -> Tensor:
