@@ -36,6 +36,7 @@ def by_provider(text: str) -> dict[int, Place]:
 def check(text: str) -> None:
     expected = by_provider(text)
     assert locate(text, set(expected)) == expected
+    assert locate(text, set(expected), parse_safely("x.py", text)) == expected
 
 
 def place_of(text: str, name: str) -> Place:
@@ -45,7 +46,7 @@ def place_of(text: str, name: str) -> Place:
     while todo:
         node = todo.pop()
         if isinstance(node, ir.Call) and isinstance(node.func, ir.Name) and node.func.id == name:
-            return locate(text, {node.o})[node.o]
+            return locate(text, {node.o}, module)[node.o]
         if isinstance(node, (list, tuple)):
             todo.extend(node)
         elif hasattr(node, "__struct_fields__"):

@@ -39,6 +39,8 @@ from torchlosslint.view import View
 
 # Files after which the memory of finished parts is collected: syntax trees and heaps have cycles.
 COLLECT_EVERY = 200
+# Bytes of source above which a part's syntax is kept in less memory, which takes time.
+LARGE = 2_000_000
 IR = "i"
 
 
@@ -78,6 +80,7 @@ class Shop:
         self.ahead: dict[bytes, bytes] = {}  # modules that were parsed elsewhere, by the digest of their text
         self.rule_times: dict[str, float] = defaultdict(float)
         self.since_collection = 0
+        self.tight = False  # whether the job at hand has so much code that its memory counts
         if watched:
             for rule in self.rules:
                 self._watch(rule)
@@ -86,6 +89,7 @@ class Shop:
         """The outcome of a job, which goes into the cache as well."""
         if job.starts not in self.resolvers:
             self.resolvers[job.starts] = Resolver(job.starts, self.view.roots)
+        self.tight = job.size > LARGE
         part = Part(self, job, self.resolvers[job.starts].recording())
         start = time.process_time()
         part.run()
@@ -108,7 +112,7 @@ class Shop:
         if self.reading is not None:
             self.reading(path)
         if self.cache is None and not self.ahead:
-            return compact(parse_safely(path, text))
+            return self._kept(parse_safely(path, text))
         key = digest(text)
         data = self.ahead.pop(key, None)
         if data is None and self.cache is not None:
@@ -118,14 +122,17 @@ class Shop:
                 module = _decoder.decode(data)
                 # The steps that a file may take follow from it: it must not be what a cache says.
                 module.lines = count_lines(text.encode())
-                return compact(module)
+                return self._kept(module)
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 if self.cache is not None:
                     self.cache.discard(IR, key)
         module = parse_safely(path, text)
         if self.cache is not None and (encoded := encoded_module(module)) is not None:
             self.cache.store(IR, key, encoded)
-        return compact(module)
+        return self._kept(module)
+
+    def _kept(self, module: ir.Module) -> ir.Module:
+        return compact(module) if self.tight else module
 
     def parse_ahead(self, paths: Iterable[str]) -> dict[bytes, bytes]:
         """Modules of files that somebody will want: into the cache, or returned where that is not to be
@@ -199,6 +206,7 @@ class Part:
         self.report = self.kept.outcome.report
         self.own = dict(zip(job.files, job.digests, strict=True))
         self.failed: set[str] = set()
+        self.modules: dict[str, ir.Module] = {}
 
     def run(self) -> None:
         """Interpret the files; report."""
@@ -260,6 +268,7 @@ class Part:
             self.unreadable(path, trouble.line, trouble.column, trouble.message)
             return None
         self.report.files_parsed += 1
+        self.modules[key] = module
         return module
 
     def source(self, key: str) -> Source | SourceError:
@@ -362,7 +371,7 @@ class Part:
         return True
 
     def locations(self, places: Iterable[Place]) -> dict[Place, Location]:
-        """Positions of nodes: files with findings are parsed once more."""
+        """Positions of nodes: what is around findings is parsed once more."""
         by_file: dict[str, set[int]] = defaultdict(set)
         for place in places:
             by_file[place.path].add(place.o)
@@ -373,7 +382,8 @@ class Part:
             if isinstance(source, SourceError):
                 self.unreadable(path, source.line, source.column, source.message)  # gone since it was parsed
                 continue
-            for ordinal, (line, column, end_line, end_column) in locate(source.text, ordinals).items():
+            located = locate(source.text, ordinals, self.modules.get(key))
+            for ordinal, (line, column, end_line, end_column) in located.items():
                 cell = None
                 if source.cells is not None:
                     (cell, line), (_, end_line) = source.cells.place(line), source.cells.place(end_line)

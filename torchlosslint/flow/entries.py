@@ -41,8 +41,8 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
 def _collect(interpreter: Interpreter) -> None:
     """Give memory back from time to time; automatic collection is off."""
     if gc.get_count()[0] > COLLECT_EVERY:
-        if len(interpreter.memo) > MAX_REMEMBERED:
-            interpreter.memo.clear()
+        if len(interpreter.memory.calls) > MAX_REMEMBERED:
+            interpreter.memory.clear()
         gc.collect()
 
 

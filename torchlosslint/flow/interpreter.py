@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torchlosslint.flow import attributes, calls, expressions, statements
+from torchlosslint.flow import attributes, calls, expressions, functions, instances, statements
 from torchlosslint.flow.facts import TRUTH, alternatives, choose, compatible, source, truthy
 from torchlosslint.flow.iteration import length
 from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Machine
@@ -170,7 +170,7 @@ class Interpreter(Machine):
                 self.begin_entry(limit or METHOD_STEPS)
                 self._run_method(func, receiver, place, frame)
             return
-        result = calls.call_function(self, func, args, self._optional(func, {}), place, None)
+        result = functions.call_function(self, func, args, self._optional(func, {}), place, None)
         self.sink.event(self, "return", result, place, frame)
 
     def _optional(self, func: Func, given: dict[str, Value]) -> dict[str, Value]:
@@ -193,7 +193,7 @@ class Interpreter(Machine):
             if name == "compute_loss" and "model" in receiver.attrs:
                 # Hugging Face's Trainer hands its own model to this hook.
                 kwargs["model"] = receiver.attrs["model"]
-        result = calls.call_function(self, func, [receiver], self._optional(func, kwargs), place, None)
+        result = functions.call_function(self, func, [receiver], self._optional(func, kwargs), place, None)
         self.sink.event(self, "return", result, place, frame)
 
     def receivers(self, cls: ClassV, place: Place, frame: Frame) -> list[Value]:
@@ -201,7 +201,7 @@ class Interpreter(Machine):
         made = self.instances.get(id(cls))
         if made:
             return list(made[:-3:-1])
-        return [calls.instantiate(self, cls, [], {}, place, None)]
+        return [instances.instantiate(self, cls, [], {}, place, None)]
 
 
 # Hooks that frameworks run in evaluation mode.

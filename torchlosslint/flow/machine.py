@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from torchlosslint.flow.declared import Declarations
 from torchlosslint.flow.facts import compatible, narrow
-from torchlosslint.flow.memo import Entry
+from torchlosslint.flow.memo import Memory
 from torchlosslint.flow.optimizers import Steps
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.state import Journal
@@ -97,7 +97,7 @@ class Machine:
         self.made: dict[tuple[str, Place], Value] = {}  # weights and weighted criteria, see flow.unused
         self.given: dict[Place, tuple[ClassV, Func, str]] = {}  # which parameter such weights are for
         self.calling: ir.Expr | None = None  # what the latest call expression calls
-        self.memo: dict[Any, Entry] = {}
+        self.memory = Memory()
         self.reports = 0  # losses and events reached so far
         self.declared: Declarations | None = None  # what the user's configuration says of losses and models
         self.entry = 0  # entry points begun

@@ -85,6 +85,36 @@ class Entry:
         return all(names.get(name) is value for names, name, value in self.names)
 
 
+class Memory:
+    """The calls that are remembered. A function has to show that it is called in the same way again:
+    to look and to note costs as much as many a call."""
+
+    __slots__ = ("calls", "credit")
+
+    def __init__(self) -> None:
+        self.calls: dict[Any, Entry] = {}
+        self.credit: dict[int, int] = {}  # of the node of a function: attempts that it still has
+
+    def worthwhile(self, node: int) -> bool:
+        """Whether this call may be one to look up and to remember: not the first."""
+        left = self.credit.get(node)
+        if left is None:
+            self.credit[node] = ATTEMPTS
+            return False
+        self.credit[node] = left - 1
+        return left > 0
+
+    def helped(self, node: int) -> None:
+        """A call was answered."""
+        self.credit[node] = ATTEMPTS
+
+    def clear(self) -> None:
+        """Forget the calls."""
+        self.calls.clear()
+
+
+# Calls of a function in a row that are looked up in vain.
+ATTEMPTS = 8
 # Values without parts that a write could change. (What is written on unknown values is in the key.)
 _FIXED = (Tensor, Const, Unknown, SymInt, External, Func)
 MAX_PARTS = 4000

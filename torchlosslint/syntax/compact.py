@@ -46,7 +46,7 @@ def compact(module: ir.Module) -> ir.Module:
                 setattr(node, name, value)
                 if type(value[0]) is str:
                     value[:] = map(intern, value)
-                else:
+                elif type(value[0]) is not int:
                     stack.extend([each for each in value if each is not None])
             elif kind in fields:
                 push(value)

@@ -380,8 +380,11 @@ Stmt = (
 
 
 class Module(msgspec.Struct, array_like=True, gc=False):
-    """One lowered file: its statements and how many ordinals were given out."""
+    """One lowered file: its statements and how many ordinals were given out.
+
+    starts: the first ordinal of each statement or line of simple statements at the top."""
 
     body: list[Stmt]
     nodes: int
     lines: int
+    starts: list[int] = []

@@ -71,7 +71,12 @@ class Lowering(Expressions):
         self.found[o] = node
 
     def module(self, tree: cst.Module) -> ir.Module:
-        return ir.Module(self.block(tree.body), self.o, 0)
+        body: list[Any] = []
+        starts = []
+        for line in tree.body:
+            starts.append(self.o)
+            body += self.block((line,))
+        return ir.Module(body, self.o, 0, starts)
 
     # ---- blocks and statements -----------------------------------------------------
 

@@ -1,21 +1,34 @@
 """Ordinals of the lowering back to places in the text.
 
-The text is parsed and lowered again, this time noting the cst nodes of the ordinals.
+The statements at the top that hold the ordinals are parsed and lowered again, this time
+noting the cst nodes of the ordinals; where a statement begins and ends is what CPython's own
+parser says, at a tenth of the price. Where the two do not agree it is the whole text.
 Their places come from libcst's code generator, which says where it is when it comes to
 a node: the same numbers as its PositionProvider, without a copy of the tree and without
 an entry for every node."""
 
 from __future__ import annotations
 
+import ast
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
 import libcst as cst
 from libcst._nodes.internal import CodegenState
 
-from torchlosslint.syntax.guard import Prepared, prepare, with_tree
+from torchlosslint.syntax import ir
+from torchlosslint.syntax.guard import (
+    Prepared,
+    SyntaxTrouble,
+    line_starts,
+    on_large_stack,
+    prepare,
+    with_tree,
+)
 from torchlosslint.syntax.lower import Lowering
 
 Place = tuple[int, int, int, int]
@@ -27,16 +40,70 @@ twice. Frames of Python code need no native stack from CPython 3.11 on, and fit 
 STACK_BYTES before."""
 
 
-def locate(text: str, ordinals: set[int]) -> dict[int, Place]:
-    """The places of the nodes with these ordinals in the lowering of `text`."""
+def locate(text: str, ordinals: set[int], module: ir.Module | None = None) -> dict[int, Place]:
+    """The places of the nodes with these ordinals in `module`, the lowering of `text`."""
     prepared = prepare(text)
+    if module is not None:
+        places = on_large_stack(lambda: _in_statements(prepared, ordinals, module))
+        if places is not None:
+            return places
 
-    def find(tree: cst.Module) -> dict[int, Place]:
-        lowering = Lowering(ordinals)
-        lowering.module(tree)
-        return _places(tree, lowering.found, prepared)
+    lowering = Lowering(ordinals)
+    offsets = with_tree(prepared, lambda tree: _found(tree, lowering))
+    return {o: _place(prepared, *span) for o, span in offsets.items()}
 
-    return with_tree(prepared, find)
+
+def _in_statements(prepared: Prepared, ordinals: set[int], module: ir.Module) -> dict[int, Place] | None:
+    """The places, of which only the statements around them are parsed; None where that does not work."""
+    spans = _statements(prepared.text)
+    if spans is None or len(spans) != len(module.starts):
+        return None
+    ends = [*module.starts, module.nodes][1:]
+    places: dict[int, Place] = {}
+    for (start, end), first, last in zip(spans, module.starts, ends, strict=True):
+        here = {o for o in ordinals if first <= o < last}
+        if not here:
+            continue
+        part = prepared.text[start:end]
+        lowering = Lowering(here)
+        lowering.o = first
+        try:
+            offsets = with_tree(Prepared(part, part), partial(_found, lowering=lowering))
+        except SyntaxTrouble:
+            return None
+        if lowering.o != last:
+            return None
+        for o, (begin, stop) in offsets.items():
+            places[o] = _place(prepared, start + begin, start + stop)
+    return places
+
+
+def _found(tree: cst.Module, lowering: Lowering) -> dict[int, tuple[int, int]]:
+    """Offsets of the nodes that a lowering of the tree looks for."""
+    lowering.module(tree)
+    offsets = offsets_of(tree, set(lowering.found.values()))
+    return {o: offsets[node] for o, node in lowering.found.items() if node in offsets}
+
+
+def _statements(text: str) -> list[tuple[int, int]] | None:
+    """From where to where the statements at the top go, of which a line may hold several."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    starts = [*line_starts(text), len(text)]
+    lines: list[tuple[int, int]] = []
+    for stmt in body:
+        first, last = stmt.lineno, stmt.end_lineno or stmt.lineno
+        for decorator in getattr(stmt, "decorator_list", ()):
+            first = min(first, decorator.lineno)
+        if lines and first <= lines[-1][1]:
+            lines[-1] = lines[-1][0], max(last, lines[-1][1])
+        else:
+            lines.append((first, last))
+    return [(starts[first - 1], starts[min(last, len(starts) - 1)]) for first, last in lines]
 
 
 def find_nodes(text: str, ordinals: set[int]) -> tuple[cst.Module, dict[int, cst.CSTNode]]:
@@ -48,11 +115,6 @@ def find_nodes(text: str, ordinals: set[int]) -> tuple[cst.Module, dict[int, cst
         return tree, lowering.found
 
     return with_tree(prepare(text), find)
-
-
-def _places(tree: cst.Module, found: dict[int, cst.CSTNode], prepared: Prepared) -> dict[int, Place]:
-    spans = offsets_of(tree, set(found.values()))
-    return {o: _place(prepared, *spans[node]) for o, node in found.items() if node in spans}
 
 
 def _place(prepared: Prepared, start: int, end: int) -> Place:
