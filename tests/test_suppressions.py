@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -314,14 +315,18 @@ def test_add_ignores_says_what_is_left(project: Project) -> None:
     assert Path("latin.py").read_bytes() == ("# coding: latin-1\n" + WRONG).encode("latin-1")
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions do not bind here")
-def test_add_ignores_where_nothing_can_be_written(project: Project) -> None:
-    project.write(a__train=WRONG)
-    os.chmod("a", 0o555)
-    outcome = project.run("--add-ignores", "r")
-    os.chmod("a", 0o755)
+def test_add_ignores_where_nothing_can_be_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(source: str, target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    project.write(train=WRONG, tags=OTHER)
+    monkeypatch.setattr(os, "replace", full)
+    outcome = project.run("--no-cache", "--add-ignores", "r")
     assert outcome.status == 1
-    assert "cannot be written" in outcome.out
+    assert "left: train.py:6: it cannot be written: No space left on device" in outcome.out
+    assert "suppressed 0 findings in 0 files" in outcome.out
+    assert Path("train.py").read_text() == WRONG
+    assert sorted(os.listdir()) == ["tags.py", "train.py"]
 
 
 # ---- the scanner

@@ -118,7 +118,8 @@ def add_ignores(reason: str, report: Report) -> bool:
     added = add(report.findings, " ".join(reason.split()))
     click.echo(f"suppressed {_count(added.findings, 'finding')} in {_count(added.files, 'file')}")
     for where, why in added.left:
-        click.echo(f"left: {where.path}:{where.line}: {why}")
+        cell = f"cell {where.cell}:" if where.cell is not None else ""
+        click.echo(f"left: {where.path}:{cell}{where.line}: {why}")
     return not added.left
 
 
