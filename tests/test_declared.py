@@ -130,6 +130,98 @@ def test_a_loss_counts_where_it_is_declared(project: Project) -> None:
     assert project.found() == ["a/train.py:6 TLL115"]
 
 
+DICE = """\
+[losses."pkg.Dice"]
+input = "logits"
+switches = [
+    { when = { from_logits = false, level = 2 }, input = "any" },
+    { when = { from_logits = false }, input = "probabilities" },
+    { when = { mode = "rows" }, input = "log-probabilities" },
+]
+"""
+IN_SIGHT = """\
+from torch import nn
+class Base(nn.Module):
+    def __init__(self, mode="cells", from_logits=False, level=1):
+        super().__init__()
+class Dice(Base):
+    def forward(self, scores, y):
+        return (scores * y).mean()
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "wrong", "wrong_in_sight"),
+    [
+        ("Dice()(logits, y)", False, True),
+        ("Dice()(probs, y)", True, False),
+        ("Dice(from_logits=True)(probs, y)", True, True),
+        ("Dice(from_logits=False)(probs, y)", False, False),
+        ("Dice(from_logits=False)(logits, y)", True, True),
+        ("Dice(from_logits=False, level=2)(logits, y)", False, False),
+        ("Dice(from_logits=False, level=2.0)(logits, y)", True, True),
+        ("Dice(mode='rows', from_logits=True)(probs, y)", True, True),
+        ("Dice(mode='rows', from_logits=True)(probs.log(), y)", False, False),
+        ("Dice('cells', False)(logits, y)", False, True),  # whose parameters are these?
+        ("Dice('cells', True)(probs, y)", False, True),
+        ("Dice(*x)(probs, y)", False, False),
+        ("Dice(**x)(probs, y)", False, False),
+        ("Dice(from_logits=x)(probs, y)", False, False),
+        ("Mine()(probs, y)", False, False),  # what it hands on is not known
+    ],
+)
+def test_switches_of_a_loss(project: Project, call: str, wrong: bool, wrong_in_sight: bool) -> None:
+    project.write(
+        train="import torch\nfrom torch import nn\nfrom pkg import Dice\nlayer = nn.Linear(4, 3)\n"
+        "class Mine(Dice):\n    def __init__(self):\n        super().__init__(from_logits=False)\n"
+        f"def step(x, y):\n    logits = layer(x)\n    probs = logits.softmax(1)\n    return {call}\n"
+    )
+    project.put("torchlosslint.toml", DICE)
+    other = ("--ignore", "TLL116")
+    assert project.found(*other) == (["train.py:11 TLL115"] if wrong else [])
+    project.put("pkg.py", IN_SIGHT)
+    assert project.found(*other) == (["train.py:11 TLL115"] if wrong_in_sight else [])
+
+
+def test_switches_where_the_constructor_is_told(project: Project) -> None:
+    project.write(
+        train=USE.replace("Focal()(", "Focal('cells', False)(").replace(
+            "torch.softmax(layer(x), 1)", "layer(x)"
+        )
+    )
+    declared = 'input = "logits"\nparameters = ["mode", "from_logits"]\n[[losses."pkg.Focal".switches]]\n'
+    project.put(
+        "torchlosslint.toml",
+        f'[losses."pkg.Focal"]\n{declared}when.from_logits = false\ninput = "probabilities"\n',
+    )
+    (finding,) = project.json().findings
+    assert finding["code"] == "TLL115"
+    assert "(from_logits=False: so the configuration declares)" in finding["message"]
+    assert "help: Apply softmax or sigmoid before it.\n" in project.run().out
+
+
+@pytest.mark.parametrize(
+    "source", ["", "def dice(y, scores, from_logits=True, level=0):\n    return scores.mean()\n"]
+)
+def test_switches_of_a_function(project: Project, source: str) -> None:
+    project.put(
+        "torchlosslint.toml",
+        '[losses."pkg.dice"]\ninput = "logits"\narguments = ["y", "scores"]\nargument = "scores"\n'
+        'switches = [{ when = { from_logits = false }, input = "probabilities" }]\n',
+    )
+    if source:
+        project.put("pkg.py", source)
+    for call, wrong in (
+        ("dice(y, layer(x))", False),
+        ("dice(y, layer(x), from_logits=False)", True),
+        ("dice(y, scores=layer(x), from_logits=False)", True),
+        ("dice(y, layer(x), False)", bool(source)),
+    ):
+        head = "from torch import nn\nfrom pkg import dice\nlayer = nn.Linear(4, 3)\n"
+        project.write(train=f"{head}def step(x, y):\n    return {call}\n")
+        assert project.found() == (["train.py:5 TLL115"] if wrong else []), call
+
+
 MODEL = """\
 import torch
 from torch import nn

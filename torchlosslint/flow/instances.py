@@ -44,6 +44,8 @@ def instantiate(
     """Construct an instance of a class of the program."""
     obj = Instance(cls, place)
     m.note_instance(obj)
+    if m.declared is not None:
+        declared.made(m, obj, args, kwargs)
     for klass in cls.mro:
         if isinstance(klass, ClassV):
             init = klass.attrs.get("__init__")
