@@ -1,4 +1,4 @@
-"""Contracts that a configuration declares, and the version of torch, through the command line."""
+"""Contracts that a configuration declares, through the command line."""
 
 from __future__ import annotations
 
@@ -288,17 +288,3 @@ def test_what_an_activation_gives(project: Project, kind: str) -> None:
 def test_words_of_the_configuration_are_those_of_the_contracts() -> None:
     assert BY_NAME["losses"].fields[0].choices == tuple(INPUTS)
     assert BY_NAME["models"].fields[0].choices == BY_NAME["activations"].fields[0].choices == tuple(OUTPUTS)
-
-
-def test_the_version_of_torch(project: Project) -> None:
-    project.write(
-        a__train="import torch, torch.nn as nn, torch.nn.functional as F\nlayer = nn.Linear(4, 3)\n"
-        "y = F.one_hot(torch.randint(0, 3, (5,)), 3).float()\n"
-        "nn.CrossEntropyLoss()(layer(torch.randn(5, 4)), y)\n"
-    )
-    for version, severity in (("1.9", "error"), ("1.10.2", "warning"), ("2.4.0+cu118", "warning")):
-        project.put("a/torchlosslint.toml", f'torch = "{version}"\n')
-        found = project.json().findings
-        assert [(f["code"], f["severity"]) for f in found] == [("TLL301", severity)]
-    assert [f["severity"] for f in project.json("--config", "torch=1.9").findings] == ["error"]
-    assert "before torch 1.10" in project.run("--config", "torch=1.9").out

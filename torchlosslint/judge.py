@@ -122,6 +122,8 @@ class Judge:
             blamed = blame(place, plain, frame)
             event = Event(kind, plain, place, data, frame.no_grad, frame.autocast, blamed, m.entry)
             event.uncalled = m.uncalled
+            if self.torch is not None:
+                event.torch = self.torch(place.path)
             if kind not in PURE:
                 event.roots = roots_of(plain)
             if watched and self._counted(kind, place, plain, data):

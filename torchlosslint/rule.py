@@ -85,8 +85,9 @@ class Event:
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
     value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which
     the value came in as a parameter. roots: what the gradient of the value, or of the parts of a
-    container, leads through. entry: counts entry points (a module's top level, a function that
-    nothing calls: then `uncalled`), so that events of one run can be told from those of another.
+    container, leads through. torch: see LossUse. entry: counts entry points (a module's top level, a
+    function that nothing calls: then `uncalled`), so that events of one run can be told from those of
+    another.
     """
 
     kind: str
@@ -99,6 +100,7 @@ class Event:
     entry: int = 0
     uncalled: bool = False
     roots: Roots = NO_ROOTS
+    torch: tuple[int, int] | None = None
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.contracts.versions import LOG_TARGET, before
 from torchlosslint.flow.domain import LOGPROBS, LOGUNIT, NUMBER, SCORES
 from torchlosslint.flow.values import Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
@@ -72,7 +73,9 @@ class KlDivInput(Rule):
             if log_target:
                 wanted, fix = "log-probabilities", "Give it the log of the target, or leave log_target out."
             elif logs:
-                wanted, fix = "probabilities", "Say log_target=True, or give it the probabilities."
+                wanted, fix = "probabilities", "Give it the probabilities."
+                if not before(use.torch, LOG_TARGET):
+                    fix = "Say log_target=True, or give it the probabilities."
             else:
                 wanted, fix = "probabilities", "Give it softmax of the target's scores."
             harm = "the result is no divergence" if log_target else "the log of a negative number is NaN"

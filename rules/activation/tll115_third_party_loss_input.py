@@ -8,6 +8,7 @@ from torchlosslint.contracts import base as words
 from torchlosslint.contracts.distributions import by_name as distribution
 from torchlosslint.contracts.external import EXTERNAL, ExternalLoss
 from torchlosslint.contracts.third_party import by_name as foreign
+from torchlosslint.contracts.versions import CHECKED_DISTRIBUTIONS, before
 from torchlosslint.flow.domain import BOUNDED, LOGPROBS, LOGUNIT, POSITIVE, PROBS, SCORES, UNIT
 from torchlosslint.flow.values import Const, Tensor
 from torchlosslint.rule import Event, LossUse, Problem, Rule
@@ -117,9 +118,11 @@ class ThirdPartyLossInput(Rule):
             return
         wrong = out_of_range(tensor, words.NON_NEGATIVE if record.probs == words.PROBS else words.UNIT)
         if wrong:
+            then = "torch raises ValueError where a number is out of range, and divides wrongly where none is"
+            if before(event.torch, CHECKED_DISTRIBUTIONS):
+                then = "torch divides by their sum, whatever they are"
             yield Problem(
-                f"{name} takes its argument `probs` as probabilities, and gets {wrong}: torch raises "
-                "ValueError where a number is out of range, and divides wrongly where none is.",
+                f"{name} takes its argument `probs` as probabilities, and gets {wrong}: {then}.",
                 f"Say {name}(logits=...), or apply the activation first.",
                 tensor=tensor,
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts import LossContract, by_function, by_module
+from torchlosslint.contracts.versions import REDUCTION, before
 from torchlosslint.flow.values import Const, External, ExtObj, Value
 from torchlosslint.rule import Event, Problem, Rule
 
@@ -34,7 +35,7 @@ class DeprecatedArgument(Rule):
             F.cross_entropy(scores, y, reduction="none")
 
     When it is wrong to fix
-        The program must run with a torch older than 0.4.1.
+        The program must run with a torch older than 0.4.1 (say so: `torch = "0.4"` in the configuration).
     """
 
     code = "TLL503"
@@ -50,7 +51,7 @@ class DeprecatedArgument(Rule):
             contract, given = by_function(value.qual), event.data
         else:
             return
-        if contract is None:
+        if contract is None or before(event.torch, REDUCTION):
             return
         title = value.qual.rsplit(".", 1)[-1]
         if value.qual in contract.deprecated_names and title != contract.title:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.contracts.versions import REDUCTION, before
 from torchlosslint.flow.values import Const
 from torchlosslint.rule import LossUse, Problem, Rule
 
@@ -51,6 +52,8 @@ class KlDivReduction(Rule):
         yield Problem(
             f"{use.name} with {written} divides by the number of elements: the loss is too small by the "
             "number of classes.",
-            "Say reduction='batchmean', which is the divergence averaged over the batch.",
+            "Say reduction='sum', and divide by the number of samples."
+            if before(use.torch, REDUCTION)
+            else "Say reduction='batchmean', which is the divergence averaged over the batch.",
             place=use.made or use.place,
         )

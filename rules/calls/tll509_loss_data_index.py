@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.contracts.versions import INDEX_RAISES, NUMBERS_WITHOUT_DIMENSION, before, shown
 from torchlosslint.rule import Event, Problem, Rule
 
 from .common import loss_step
@@ -16,8 +17,8 @@ class LossDataIndex(Rule):
         Finds `loss.data[0]`, `loss[0]` on a loss without dimensions.
 
     Why it is bad
-        Until PyTorch 0.3 a loss was a vector of one element. Since 0.4 it has no dimension, and indexing
-        it raises an IndexError, in the first iteration that reports.
+        Until PyTorch 0.3 a loss was a vector of one element. Since 0.4 it has no dimension, and since 1.0
+        indexing it raises an IndexError, in the first iteration that reports.
 
     Example
         Wrong::
@@ -29,7 +30,7 @@ class LossDataIndex(Rule):
             total += loss.item()
 
     When it is wrong to fix
-        The code is meant for PyTorch 0.3 only.
+        The code is meant for PyTorch 0.3 only (say so: `torch = "0.3"` in the configuration).
     """
 
     code = "TLL509"
@@ -37,9 +38,13 @@ class LossDataIndex(Rule):
     severity = "error"
 
     def check_event(self, event: Event) -> Iterable[Problem]:
-        if event.kind == "index":
+        if event.kind == "index" and not before(event.torch, NUMBERS_WITHOUT_DIMENSION):
+            old = before(event.torch, INDEX_RAISES)
+            then = f"torch warns, and raises an IndexError since {shown(INDEX_RAISES)}"
             yield Problem(
-                "The loss is one number without dimensions: indexing it raises an IndexError.",
+                "The loss is one number without dimensions: indexing it "
+                f"{then if old else 'raises an IndexError'}.",
                 "Write loss.item().",
+                severity="warning" if old else None,
                 cause=loss_step(event.value),
             )

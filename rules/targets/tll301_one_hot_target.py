@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts.base import CLASS_INDEX_OR_PROBS
+from torchlosslint.contracts.versions import CLASS_PROBABILITIES, before, shown
 from torchlosslint.flow.domain import ONEHOT
 from torchlosslint.rule import LossUse, Problem, Rule
 
 from .common import FLOATS, INDEXED, of_torch, pair, rank
-
-PROBABILITIES = (1, 10)
-"""The version of torch since which CrossEntropyLoss takes class probabilities (its release notes)."""
 
 
 class OneHotTarget(Rule):
@@ -60,10 +58,10 @@ class OneHotTarget(Rule):
                 help_text,
                 tensor=target,
             )
-        elif target.dtype in FLOATS and use.torch is not None and use.torch < PROBABILITIES:
+        elif target.dtype in FLOATS and before(use.torch, CLASS_PROBABILITIES):
             yield Problem(
-                f"{use.name} gets floating one-hot rows from {how}: before torch {_shown(PROBABILITIES)} it "
-                "takes class indices alone, and raises.",
+                f"{use.name} gets floating one-hot rows from {how}: before torch "
+                f"{shown(CLASS_PROBABILITIES)} it takes class indices alone, and raises.",
                 help_text,
                 tensor=target,
             )
@@ -82,7 +80,3 @@ class OneHotTarget(Rule):
                 help_text,
                 tensor=target,
             )
-
-
-def _shown(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts.base import CLASS_INDEX, CLASS_INDEX_OR_PROBS, RAISE, RAISE_BACKWARD
-from torchlosslint.flow.domain import ONEHOT
+from torchlosslint.contracts.versions import (
+    CLASS_PROBABILITIES,
+    FULL_KEEPS_TYPE,
+    UINT8_INDICES,
+    before,
+    shown,
+)
+from torchlosslint.flow.domain import NUMBER, ONEHOT
 from torchlosslint.flow.values import DOTS, Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
 
@@ -63,6 +70,9 @@ class TargetDtype(Rule):
 
 def _indices(use: LossUse, scores: Tensor | None, target: Tensor) -> Iterable[Problem]:
     dtype, mine, other = target.dtype, rank(target), rank(scores) if scores is not None else None
+    if dtype == "uint8" and before(use.torch, UINT8_INDICES):
+        yield _as_long(use, target, f"uint8 class indices, which it takes since torch {shown(UINT8_INDICES)}")
+        return
     if dtype is None or target.dom.kind == ONEHOT or dtype in use.contract.index_dtypes:
         if dtype == "uint8" and other is not None and other > 2 and mine == other - 1:
             if dtype not in use.contract.spatial_index_dtypes:
@@ -71,7 +81,11 @@ def _indices(use: LossUse, scores: Tensor | None, target: Tensor) -> Iterable[Pr
     if dtype in FLOATS:
         # Floats of the scores' own shape are class probabilities, which cross-entropy takes.
         probabilities = use.contract.target == CLASS_INDEX_OR_PROBS
-        if probabilities and not (mine is not None and mine + 1 == other) and not _one_a_row(scores, target):
+        rows = not (mine is not None and mine + 1 == other) and not _one_a_row(scores, target)
+        if probabilities and rows:
+            # Of several labels in a row TLL203 has more to say.
+            if before(use.torch, CLASS_PROBABILITIES) and target.dom.how != "multi_hot":
+                yield _too_old(use, target)
             return
         if use.contract.target != CLASS_INDEX and not probabilities:
             return
@@ -85,6 +99,15 @@ def _one_a_row(scores: Tensor | None, target: Tensor) -> bool:
     if not a or not b or len(b) != 1 or a[0] is not DOTS or not isinstance(a[-1], int):
         return False
     return plural(b[0]) and b[0] != a[-1]
+
+
+def _too_old(use: LossUse, target: Tensor) -> Problem:
+    return Problem(
+        f"{use.name} takes class probabilities since torch {shown(CLASS_PROBABILITIES)}, and gets a floating "
+        "target: it raises.",
+        "Give class indices, or write -(target * log_softmax(scores, 1)).sum(1).mean().",
+        tensor=target,
+    )
 
 
 def _as_long(use: LossUse, target: Tensor, what: str) -> Problem:
@@ -112,6 +135,8 @@ def _floats(use: LossUse, scores: Tensor | None, target: Tensor) -> Iterable[Pro
         return
     if scores is not None and scores.dtype is not None and scores.dtype not in FLOATS:
         return
+    if target.dom.kind == NUMBER and before(use.torch, FULL_KEEPS_TYPE):
+        return  # perhaps of torch.full, which gave floats
     wanted = "float32" if dtype == "float64" else "floating"
     yield Problem(
         f"{use.name} wants a {wanted} target, and gets {dtype}: {then}.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts.base import RAISE, WARN
+from torchlosslint.contracts.versions import BCE_SAME_SHAPE, before, shown
 from torchlosslint.flow.values import Tensor
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
@@ -56,6 +57,9 @@ class Broadcast(Rule):
             if what == WARN
             else "torch says nothing, and compares every prediction with every target"
         )
+        old = use.contract.key == "bce" and before(use.torch, BCE_SAME_SHAPE)
+        if old:
+            then = f"torch warns, and raises since {shown(BCE_SAME_SHAPE)}"
         help_text = (
             "Squeeze the last dimension of the predictions, or unsqueeze(1) the target."
             if crossed(scores, target)
@@ -65,6 +69,7 @@ class Broadcast(Rule):
             f"{use.name} gets predictions of shape {written(scores.shape)} and a target of shape "
             f"{written(target.shape)}: {then}.",
             help_text,
+            severity="warning" if old else None,
             tensor=scores if crossed(scores, target) else target,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts.base import CLASS_INDEX_OR_PROBS, FLOAT_UNIT, SIGN
+from torchlosslint.contracts.versions import CLASS_PROBABILITIES, before
 from torchlosslint.flow.domain import LOGPROBS, LOGUNIT, NUMBER, ONEHOT, SCORES, Domain
 from torchlosslint.flow.values import DOTS, Const, Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
@@ -65,6 +66,8 @@ class TargetRange(Rule):
                 tensor=target,
             )
         elif wanted == CLASS_INDEX_OR_PROBS and dom.kind in (SCORES, LOGPROBS, LOGUNIT):
+            if before(use.torch, CLASS_PROBABILITIES):
+                return  # it raises: TLL302
             if scores is None or rank(scores) in (None, rank(target)) or rank(target) is None:
                 yield Problem(
                     f"{use.name} reads a floating target as class probabilities, and gets {_words(dom)}: "

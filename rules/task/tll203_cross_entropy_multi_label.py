@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.contracts.versions import CLASS_PROBABILITIES, before
 from torchlosslint.flow.domain import DATA, SCORES, UNIT
 from torchlosslint.flow.values import DOTS, Place, Tensor, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
@@ -49,6 +50,9 @@ class CrossEntropyMultiLabel(Rule):
         heads = _one_by_one(history) if uses else frozenset()
         for use in uses:
             scores, target = use.input, use.target
+            harm = "no class of two or more can reach a probability above 0.5"
+            if before(use.torch, CLASS_PROBABILITIES):
+                harm = "it takes one index a sample, and raises"
             if (
                 isinstance(scores, Tensor)
                 and isinstance(target, Tensor)
@@ -58,7 +62,7 @@ class CrossEntropyMultiLabel(Rule):
                     use,
                     Problem(
                         f"{use.name} lets the classes compete for one label a sample, and its target has "
-                        "several: no class of two or more can reach a probability above 0.5.",
+                        f"several: {harm}.",
                         "Several labels at once want BCEWithLogitsLoss on the same raw scores.",
                     ),
                 )

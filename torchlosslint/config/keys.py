@@ -67,7 +67,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "torch",
         VERSION,
-        "The version of torch that the code runs on, as `2.4` (see TLL301). Without it, a new one.",
+        "The version of torch that the code runs on, as `2.4`. Without it, a new one.",
     ),
     Key("require-reason", FLAG, "Suppressions that give no reason hide nothing.", default=False),
     Key("baseline", TEXT, "A file of known findings that are not reported again.", default=""),
