@@ -56,7 +56,7 @@ def unguard(criterion: M) -> M:
         own = id(criterion) in WATCHED.instances and not _is_loss(criterion)
         guarded_ones = [m for m in criterion.modules() if id(m) in WATCHED.instances]
         for module in guarded_ones:
-            WATCHED.instances.pop(id(module), None)
+            WATCHED.drop(id(module))
         if guarded_ones and any(_is_loss(m) for m in guarded_ones):
             _drop(_classes)
         if own:

@@ -12,12 +12,12 @@ import torch
 
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.runtime.findings import Problem, switch_off
-from torchlosslint.runtime.patching import Run
+from torchlosslint.runtime.patching import Replacement
 from torchlosslint.runtime.session import WATCHED
 from torchlosslint.runtime.sites import find
 
 
-def watch_constructor(original: FunctionType) -> Run:
+def watch_constructor(original: FunctionType) -> Replacement:
     """The replacement of the __init__ of a loss class, or of one that several inherit."""
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -38,7 +38,7 @@ def watch_constructor(original: FunctionType) -> Run:
                     session.take(site, problems)
         return original(*args, **kwargs)
 
-    return run
+    return Replacement(run)
 
 
 def _loss(made: type, original: FunctionType) -> tuple[str, LossContract | None]:

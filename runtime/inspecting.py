@@ -14,6 +14,7 @@ from torchlosslint.runtime.checks import metadata, sequences
 from torchlosslint.runtime.checks.activation import activation
 from torchlosslint.runtime.checks.measure import counts, facts_of, measure, pack
 from torchlosslint.runtime.checks.trail import trail
+from torchlosslint.runtime.fast import HOT
 from torchlosslint.runtime.findings import LossMisuseError, Problem, is_broken, switch_off
 from torchlosslint.runtime.pending import PENDING, Later
 from torchlosslint.runtime.session import Session
@@ -45,9 +46,9 @@ def before(
         return ()
     _busy.now = True
     try:
-        due = site.calls >= site.due
+        due = site.left < 0
         if due:
-            site.due = session.next_due(site.calls)
+            site.next(session.next_due(site.calls))
             site.checked += 1
         call = bind(contract, module, given, kwargs)
         found: tuple[Problem, ...] | None = site.seen.get(signature)
@@ -55,6 +56,8 @@ def before(
             found = _run(METADATA, call)
             if len(site.seen) < MOST_SIGNATURES and signature is not None:
                 site.seen[signature] = found
+            if found:
+                HOT.clear()
         if due or PENDING.waiting:
             found = _unique((*found, *PENDING.ready(session, site)))
         if due:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import FunctionType
-from typing import Any
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
 
+import torch
 from torch.compiler import is_compiling
 
-_COMPILING = "_torchlosslint_compiling"
+from torchlosslint.runtime.fast import Short, named
+
+is_dynamo_compiling = getattr(torch.compiler, "is_dynamo_compiling", is_compiling)  # says no at once
 _lock = threading.RLock()
 _patched: dict[FunctionType, Patch] = {}
 
 
-# The three names are replaced by others of their own in each function that is patched.
+# The names are replaced by others of their own in each function that is patched.
 def _template(*args, **kwargs):  # type: ignore[no-untyped-def]
     if tll_compiling():  # type: ignore[name-defined]  # noqa: F821
         return tll_original(*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821
@@ -51,13 +54,37 @@ class _Direct:
         return found if known is None else known.original
 
 
-def direct(function: FunctionType) -> FunctionType:
-    """A copy of a forward that calls unpatched functions."""
+def direct(function: FunctionType, known: tuple[str, ...] = ()) -> FunctionType:
+    """A copy of a forward that calls unpatched functions; `known` ones are looked up once, now."""
     space = dict(function.__globals__)
     if "F" in space:
-        space["F"] = _Direct(space["F"])
+        found = space["F"] = _Direct(space["F"])
+        for name in known:
+            target = getattr(found, name, None)
+            if isinstance(target, FunctionType):
+                found.__dict__[name] = copied(target, target.__code__)
+    return copied(function, function.__code__, space)
+
+
+class Replacement(NamedTuple):
+    """The long way of a call, and a short way for calls that were seen before."""
+
+    run: Run
+    short: Short | None = None
+    names: dict[str, Any] = {}
+
+
+Make = Callable[[FunctionType], Replacement]
+
+
+def copied(function: FunctionType, code: CodeType, space: dict[str, Any] | None = None) -> FunctionType:
+    """The same function, with its own code whatever becomes of the one in torch."""
     found = FunctionType(
-        function.__code__, space, function.__name__, function.__defaults__, function.__closure__
+        code,
+        function.__globals__ if space is None else space,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
     )
     found.__kwdefaults__ = function.__kwdefaults__
     return found
@@ -66,28 +93,25 @@ def direct(function: FunctionType) -> FunctionType:
 class Patch:
     """A function whose code is replaced. `users` counts who asked for it."""
 
-    def __init__(self, function: FunctionType, key: str, make: Callable[[FunctionType], Run]) -> None:
+    def __init__(self, function: FunctionType, key: str, make: Make) -> None:
         self.function, self.users = function, 0
         self.code = function.__code__
-        self.original = FunctionType(
-            self.code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-        )
-        self.original.__kwdefaults__ = function.__kwdefaults__
+        self.original = copied(function, self.code)
         self.original.__annotations__ = function.__annotations__
         self.original.__qualname__, self.original.__doc__ = function.__qualname__, function.__doc__
         self.original.__module__ = function.__module__
-        names = {
-            "tll_compiling": _COMPILING,
-            "tll_original": f"_torchlosslint_original_{key}",
-            "tll_run": f"_torchlosslint_run_{key}",
-        }
-        self.globals = dict(
-            zip(names.values(), (is_compiling, self.original, make(self.original)), strict=True)
-        )
-        template = _TEMPLATES[self.code.co_freevars]
-        self.replacement = template.replace(
-            co_names=tuple(names[name] for name in template.co_names), co_name=self.code.co_name
-        )
+        run, short, names = make(self.original)
+        names = {**names, "original": self.original, "run": run}
+        if short is not None and short.possible:
+            self.replacement = short.code(self.code.co_name, key)
+            names["compiling"] = is_dynamo_compiling  # the long way asks the rest
+        else:
+            template = _TEMPLATES[self.code.co_freevars]
+            names["compiling"] = is_compiling
+            self.replacement = template.replace(
+                co_names=tuple(named(name, key) for name in template.co_names), co_name=self.code.co_name
+            )
+        self.globals = {named(f"tll_{name}", key): value for name, value in names.items()}
 
     def on(self) -> None:
         self.users += 1
@@ -103,7 +127,7 @@ class Patch:
             del self.function.__wrapped__  # type: ignore[attr-defined]
 
 
-def patch(function: Any, key: str, make: Callable[[FunctionType], Run]) -> Patch | None:
+def patch(function: Any, key: str, make: Make) -> Patch | None:
     """Make a patch, or find the one there is; None for what has no code of its own."""
     if not isinstance(function, FunctionType) or function.__code__.co_freevars not in _TEMPLATES:
         return None

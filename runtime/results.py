@@ -11,7 +11,7 @@ import torch
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime.findings import Problem, is_broken, switch_off
 from torchlosslint.runtime.inspecting import looked_at
-from torchlosslint.runtime.patching import Patch, Run, lock, patch
+from torchlosslint.runtime.patching import Patch, Replacement, lock, patch
 from torchlosslint.runtime.session import Session
 from torchlosslint.runtime.sites import Site
 
@@ -91,7 +91,7 @@ def forget() -> None:
             _backward.pop().off()
 
 
-def _replaced(original: FunctionType) -> Run:
+def _replaced(original: FunctionType) -> Replacement:
     """The replacement of Tensor.backward: only what nothing can be back-propagated from is looked at."""
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -100,7 +100,7 @@ def _replaced(original: FunctionType) -> Run:
             _judge(tensor, args[1:2] != () or kwargs.get("gradient") is not None)
         return original(*args, **kwargs)
 
-    return run
+    return Replacement(run)
 
 
 def _judge(tensor: torch.Tensor, weighted: bool) -> None:

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from torchlosslint.runtime.fast import HOT
 from torchlosslint.runtime.findings import Finding, Problem, make, tell
 from torchlosslint.runtime.sites import Site, is_library, users_frame
 
@@ -95,14 +96,21 @@ class _Watched:
     def renew(self) -> None:
         top = self.stack[-1] if self.stack else self.installed
         self.top = None if top is None or top.off else top
+        HOT.clear()
 
     def add(self, module: Any, session: Session) -> None:
         number = id(module)
 
         def gone(_: Any) -> None:
-            self.instances.pop(number, None)
+            self.drop(number)
 
         self.instances[number] = (weakref.ref(module, gone), session)
+        HOT.clear()
+
+    def drop(self, number: int) -> None:
+        """The instance with this id() is not watched any more."""
+        self.instances.pop(number, None)
+        HOT.clear()
 
     def region(self) -> Session | None:
         """Where a guarded criterion of the project's own runs in this thread."""

@@ -22,18 +22,20 @@ class Site:
     """A place that calls a loss, and what was seen there.
 
     seen: problems by signature, () where all is well. due: the number of the next call whose
-    values are looked at. keep: whether results are remembered until backward.
+    values are looked at; left: how many calls come before it. keep: whether results are remembered
+    until backward. session: whose place this is.
     """
 
     __slots__ = (
-        *("code", "path", "line", "function", "loss", "calls", "checked", "due", "seen", "keep"),
-        *("counts", "counted", "slow", "look", "streak", "bad"),
+        *("code", "path", "line", "function", "loss", "left", "checked", "due", "seen", "keep"),
+        *("counts", "counted", "slow", "look", "streak", "bad", "session"),
     )
 
     def __init__(self, code: CodeType, path: str, line: int, function: str, loss: str) -> None:
         self.code = code
         self.path, self.line, self.function, self.loss = path, line, function, loss
-        self.calls = self.checked = 0
+        self.session: Any = None
+        self.checked = self.left = 0
         self.due = 1
         self.seen: dict[Any, tuple[Problem, ...]] = {}
         self.keep = False
@@ -42,6 +44,16 @@ class Site:
         self.counted = 0
         self.slow = self.look = 0.0  # seconds
         self.streak: dict[str, tuple[int, float]] = {}  # what several batches in a row had in common
+
+    @property
+    def calls(self) -> int:
+        """How many there were: counted down to the next check, so that one number serves for both."""
+        return self.due - 1 - self.left
+
+    def next(self, due: int) -> None:
+        """The number of the next call whose values are looked at."""
+        calls = self.calls
+        self.due, self.left = due, due - 1 - calls
 
     @property
     def place(self) -> tuple[str, int, str]:

@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable
 from operator import itemgetter
 from time import perf_counter
-from types import FunctionType
+from types import FrameType, FunctionType
 from typing import Any
 
 import torch
+from torch.compiler import is_compiling
 
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime import inspecting, results
+from torchlosslint.runtime.fast import After, Explain, Short
 from torchlosslint.runtime.findings import switch_off
-from torchlosslint.runtime.patching import Run, direct
+from torchlosslint.runtime.patching import Make, Replacement, direct
 from torchlosslint.runtime.session import WATCHED, Session
 from torchlosslint.runtime.sites import Site, find
 
@@ -29,17 +31,20 @@ _INSIDE = frozenset(
 _CLEAN: tuple[()] = ()  # what `seen` has for a signature without problems
 
 
-def watch_module(contract: LossContract) -> Callable[[FunctionType], Run]:
+def watch_module(contract: LossContract) -> Make:
     """The replacement of a loss class's forward."""
     config_of = _config(contract)
     slow = _slow(contract, contract.title)
     loss, safe, plain = contract.title, contract.autocast_safe, not contract.loss_attr
     instances, frame_at, signature_of = WATCHED.instances, sys._getframe, _signature
 
-    def make(patched: FunctionType) -> Run:
+    def make(patched: FunctionType) -> Replacement:
         original = direct(patched)
+        short = Short(contract, patched, True)
 
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
             entry = instances.get(id(args[0]))
             if entry is not None:
                 session = entry[1]
@@ -52,14 +57,18 @@ def watch_module(contract: LossContract) -> Callable[[FunctionType], Run]:
             site, signature = None, None
             try:
                 # run, the replaced forward, _call_impl, _wrapped_call_impl, the caller.
-                frame = frame_at(4)
-                site = session.sites.get((id(frame.f_code), frame.f_lasti, loss))
+                frame = _frame(4)
+                if frame is not None:
+                    site = session.sites.get((id(frame.f_code), frame.f_lasti, loss))
                 if site is None:
                     site = find(frame_at(1), session.sites, loss)
-                site.calls += 1
+                site.left -= 1
                 config = config_of(args[0].__dict__)
                 signature = signature_of(args[1:], kwargs, config, safe)
-                quick = site.seen.get(signature) == _CLEAN and site.calls < site.due and plain
+                quick = site.seen.get(signature) == _CLEAN and site.left >= 0 and plain
+                if quick and short.possible and not kwargs and (entry is not None or WATCHED.top is not None):
+                    site.session = session
+                    short.remember(site, args)
             except Exception as error:
                 switch_off("signature", error)
                 quick = False
@@ -74,18 +83,23 @@ def watch_module(contract: LossContract) -> Callable[[FunctionType], Run]:
                 results.after(session, site, contract, result, False)
             return result
 
-        return run
+        fixed = direct(patched, (short.function,))
+        return Replacement(run, short, short.names(fixed, *_outcome(contract, True)))
 
     return make
 
 
-def watch_function(contract: LossContract) -> Callable[[FunctionType], Run]:
+def watch_function(contract: LossContract) -> Make:
     """The replacement of a function of torch.nn.functional."""
     loss = f"F.{contract.function.rpartition('.')[2]}"
     slow, safe, frame_at = _slow(contract, loss), contract.autocast_safe, sys._getframe
 
-    def make(original: FunctionType) -> Run:
+    def make(original: FunctionType) -> Replacement:
+        short = Short(contract, original, False)
+
         def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if is_compiling():
+                return original(*args, **kwargs)
             session = WATCHED.top
             if session is None:
                 session = WATCHED.region()
@@ -99,9 +113,12 @@ def watch_function(contract: LossContract) -> Callable[[FunctionType], Run]:
                 site = session.sites.get((id(frame.f_code), frame.f_lasti, loss))
                 if site is None:
                     site = find(frame, session.sites, loss)
-                site.calls += 1
+                site.left -= 1
                 signature = _signature(args, kwargs, (), safe)
-                quick = site.seen.get(signature) == _CLEAN and site.calls < site.due
+                quick = site.seen.get(signature) == _CLEAN and site.left >= 0
+                if quick and short.possible and not kwargs and WATCHED.top is not None:
+                    site.session = session
+                    short.remember(site, args)
             except Exception as error:
                 switch_off("signature", error)
                 quick = False
@@ -116,9 +133,30 @@ def watch_function(contract: LossContract) -> Callable[[FunctionType], Run]:
                 results.after(session, site, contract, result, False)
             return result
 
-        return run
+        return Replacement(run, short, short.names(original, *_outcome(contract, False)))
 
     return make
+
+
+def _outcome(contract: LossContract, of_module: bool) -> tuple[Explain, After]:
+    """What the short way says to an exception of torch, and to a result without gradient."""
+
+    def explain(site: Site, args: tuple[Any, ...], error: Exception) -> None:
+        module, given = (args[0], args[1:]) if of_module else (None, args)
+        inspecting.explain(site.session, site, contract, module, given, {}, error)
+
+    def after(site: Site, result: Any) -> None:
+        results.after(site.session, site, contract, result, False)
+
+    return explain, after
+
+
+def _frame(depth: int) -> FrameType | None:
+    """None where the stack is not that deep: forward() called by a script itself."""
+    try:
+        return sys._getframe(depth + 1)
+    except ValueError:
+        return None
 
 
 def _slow(contract: LossContract, loss: str) -> Callable[..., Any]:
@@ -138,7 +176,7 @@ def _slow(contract: LossContract, loss: str) -> Callable[..., Any]:
             return original(*args, **kwargs)
         start = perf_counter()
         problems = site.seen.get(signature)
-        fresh = problems is None or site.calls >= site.due
+        fresh = problems is None or site.left < 0
         try:
             if fresh:
                 problems = inspecting.before(session, site, contract, module, given, kwargs, signature)
