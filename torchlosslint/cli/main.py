@@ -49,8 +49,8 @@ class DefaultCheck(click.Group):
         self.format_commands(ctx, formatter)
         check = self.get_command(ctx, "check")
         assert check is not None
-        sections(check, click.Context(check, ctx), formatter)
-        own = [row for option in self.params if (row := option.get_help_record(ctx))]
+        sections(check, click.Context(check, ctx, help_option_names=[]), formatter)
+        own = [row for option in self.get_params(ctx) if (row := option.get_help_record(ctx))]
         with formatter.section("Of the tool itself"):
             formatter.write_dl(own)
         examples(formatter)
@@ -68,7 +68,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     cls=DefaultCheck,
     name="torchlosslint",
     subcommand_metavar="[PATH...] | COMMAND [ARGS]...",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."

@@ -7,6 +7,8 @@ import shutil
 import sys
 import time
 
+from torchlosslint.report.display import cut, safe
+
 PATIENCE = 1.5  # seconds that a run may take without a word
 PAUSE = 0.1  # between two words
 
@@ -30,8 +32,7 @@ class Progress:
         self.shown = True
         line = f"{done} of {total} files; reading "
         room = max(self.columns - len(line) - 1, 10)
-        path = path if len(path) <= room else "…" + path[1 - room :]
-        self._write(_CLEAR + (line + path)[: self.columns - 1])
+        self._write(_CLEAR + (line + cut(safe(path), room))[: self.columns - 1])
 
     def end(self) -> None:
         """Leave no trace."""

@@ -37,6 +37,18 @@ def rules(how: str) -> None:
         return
     columns = zip(*map(_row, found), strict=True)
     widths = [max(map(len, column)) for column in columns]
+    from torchlosslint.cli.terminal import display
+    from torchlosslint.report.display import wrap
+
+    options = display()
+    room = options.width - sum(widths) - 2 * len(widths)
+    if options.terminal and any(len(summary(rule)) > room for rule in found):
+        for rule in found:
+            code, name, kind = _row(rule)
+            click.echo(f"{code} {name} [{kind}]")
+            for line in wrap(summary(rule), options.width, "    "):
+                click.echo(line)
+        return
     for rule in found:
         cells = "  ".join(text.ljust(size) for text, size in zip(_row(rule), widths, strict=True))
         click.echo(f"{cells}  {summary(rule)}".rstrip())

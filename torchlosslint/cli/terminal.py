@@ -11,6 +11,7 @@ from torchlosslint.report.base import Options
 
 def display(verbose: bool = False, statistics: bool = False) -> Options:
     """Colours only for a terminal that wants them; lines as long as the terminal is wide."""
-    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    terminal = sys.stdout.isatty()
+    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     columns = shutil.get_terminal_size(fallback=(100, 24)).columns
-    return Options(verbose, color, columns, statistics)
+    return Options(verbose, color, columns, statistics, terminal)

@@ -15,12 +15,14 @@ FORMATS = ("text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "jun
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to print. Formats for machines pay no attention to it."""
+    """How to print. Formats for machines pay no attention to it. terminal: somebody looks at it, so that
+    the summary need not stay on one line."""
 
     verbose: bool = False
     color: bool = False
     width: int = 100
     statistics: bool = False
+    terminal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from collections.abc import Iterator
 
@@ -31,15 +30,39 @@ def wrap(text: str, columns: int, indent: str, first: str | None = None) -> Iter
         if line.startswith((" ", "\t")):
             yield prefix + safe(line.expandtabs(TAB))
         else:
-            yield from textwrap.wrap(
-                safe(line),
+            yield from _filled(
+                [word for word in safe(line).split(" ") if word],
                 max(columns, len(indent) + 20),
-                initial_indent=prefix,
-                subsequent_indent=indent,
-                break_long_words=False,
-                break_on_hyphens=False,
-            ) or [prefix.rstrip()]
+                prefix,
+                indent,
+            )
         prefix = indent
+
+
+def _filled(words: list[str], columns: int, prefix: str, indent: str) -> Iterator[str]:
+    """Words in lines of at most `columns` cells; a longer word has a line of its own, and is not broken."""
+    line, used = prefix, width(prefix)
+    empty = True
+    for word in words:
+        cells = width(word)
+        if not empty and used + 1 + cells > columns:
+            yield line
+            line, used, empty = indent, width(indent), True
+        line += word if empty else " " + word
+        used += cells + (not empty)
+        empty = False
+    yield line if not empty else prefix.rstrip()
+
+
+def cut(text: str, columns: int) -> str:
+    """The end of a text in at most `columns` cells; `text` is safe already."""
+    if width(text) <= columns:
+        return text
+    kept, used = len(text), 1
+    while kept and used + _cells(text[kept - 1]) <= columns:
+        kept -= 1
+        used += _cells(text[kept])
+    return _ELLIPSIS + text[kept:]
 
 
 def excerpt(line: str, start: int, end: int, columns: int) -> tuple[str, str]:

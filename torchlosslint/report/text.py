@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from torchlosslint.finding import Finding, Location, Report
 from torchlosslint.report.base import Options
-from torchlosslint.report.display import excerpt, safe, wrap
+from torchlosslint.report.display import excerpt, safe, width, wrap
 from torchlosslint.report.lines import Sources
 
 _COLORS = {"error": "31", "warning": "33", "note": "36"}
+_PAINT = re.compile(r"\x1b\[\d+m")
 _BOLD, _DIM, _GREEN = "1", "2", "32"
 
 
@@ -21,7 +23,9 @@ def render(report: Report, options: Options) -> Iterator[str]:
         yield from _ended(printer.finding(finding))
         yield "\n"
     yield from _ended(printer.left_out(report))
-    yield from _ended(printer.summary(report))
+    *further, last = printer.summary(report)
+    yield from _ended(further)
+    yield from _ended(_parts(last, printer.width) if options.terminal else [last])
 
 
 def summary(report: Report, options: Options) -> Iterator[str]:
@@ -121,6 +125,19 @@ class _Printer:
         """The colour starts at the first caret, not in the blank before it."""
         marks = carets.lstrip()
         return carets[: len(carets) - len(marks)] + self.paint(marks, color)
+
+
+def _parts(line: str, columns: int) -> Iterator[str]:
+    """The last line, broken between its parts."""
+    *parts, last = line.split("; ")
+    shown = ""
+    for part in (*(f"{part};" for part in parts), last):
+        longer = f"{shown} {part}" if shown else part
+        if shown and width(_PAINT.sub("", longer)) > columns:
+            yield shown
+            longer = f"  {part}"
+        shown = longer
+    yield shown
 
 
 def where(place: Location) -> str:
