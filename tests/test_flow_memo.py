@@ -181,7 +181,7 @@ def test_a_call_is_forgotten_when_a_name_is_bound_anew() -> None:
     ],
 )
 def test_objects_and_arguments_are_not_given_again(value: Value, may: bool) -> None:
-    assert portable(value, {7: None}) is may
+    assert portable(value, {7: None}, fresh_uid()) is may
 
 
 def test_given_again_tensors_are_others_with_the_same_numbers() -> None:

@@ -50,24 +50,15 @@ def call_function(
         and caller is not None
         and m.memory.worthwhile(id(func.node))
     ):
-        receiver = fingerprint(args[0])
-        # What a gradient leads through stands outside equality; a forward gets its own module's identity.
-        ways = tuple([training.roots_of(a) for a in (*args[1:], *kwargs.values())])
-        own = None if func.qualname.endswith(".forward") else args[0].serial
-        key = (
-            *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items()), ways, own),
-            *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
-        )
-        if receiver is None:
-            key = None
-        entry = m.memory.calls.get(key) if key is not None else None
-        if entry is not None and entry.holds(m.journal.clock):
-            if m.outside is not None:
-                m.outside.extend(entry.names)
-            m.memory.helped(id(func.node))
-            return again(entry.result)
+        key = _key(m, func, args, kwargs, caller)
     if key is None:
         return _run(m, func, args, kwargs, place, caller)[0]
+    entry = m.memory.calls.get(key)
+    if entry is not None and entry.holds(m.journal.clock):
+        if m.outside is not None:
+            m.outside.extend(entry.names)
+        m.memory.helped(id(func.node))
+        return again(entry.result)
     start, reports, outer = fresh_uid(), m.reports, m.outside
     m.outside = []
     try:
@@ -77,15 +68,30 @@ def call_function(
             m.reports == reports
             and not m.exhausted()
             and clock.oldest_since(start) > start
-            and portable(result, entered)
+            and portable(result, entered, start)
             and len(m.outside) < 256
         ):
-            m.memory.calls[key] = Entry(fresh_uid(), m.outside, [*args[1:], *kwargs.values()], result)
+            given = [*args[1:], *kwargs.values()]
+            m.memory.calls[key] = Entry(fresh_uid(), m.outside, given, result)
     finally:
         if outer is not None:
             outer.extend(m.outside)
         m.outside = outer
     return result
+
+
+def _key(m: Machine, func: Func, args: list[Value], kwargs: dict[str, Value], caller: Frame) -> object:
+    """All that the outcome of a method depends on but names from outside and what other objects hold."""
+    receiver = fingerprint(args[0])  # type: ignore[arg-type]
+    if receiver is None:
+        return None
+    # What a gradient leads through stands outside equality; a forward gets its own module's identity.
+    ways = tuple([training.roots_of(a) for a in (*args[1:], *kwargs.values())])
+    own = None if func.qualname.endswith(".forward") else args[0].serial  # type: ignore[attr-defined]
+    return (
+        *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items()), ways, own),
+        *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
+    )
 
 
 def _run(

@@ -112,7 +112,7 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
     if status in (RETURN, RAISE, BREAK):
         return NORMAL if status == BREAK else status
     middle = {k: t.get(key, MISSING) for k, (t, key, _) in before.items()}
-    if first == last and _settled(m, before, middle, frame.scope.names):
+    if first == last and _settled(m, s, before, middle, frame.scope.names):
         for ident, (target, key, old) in before.items():
             now = middle[ident]
             if isinstance(old, Const) and _number(old) and now != old:
@@ -145,19 +145,31 @@ def _number(value: Const) -> bool:
     return isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
 
 
-def _settled(m: Machine, before: Diff, middle: dict[tuple[int, Any], Any], local: dict[str, Any]) -> bool:
+def _settled(
+    m: Machine,
+    s: ir.For | ir.While,
+    before: Diff,
+    middle: dict[tuple[int, Any], Any],
+    local: dict[str, Any],
+) -> bool:
     """Whether a second pass would find what the first one found: nothing that was there before
     has changed, but for counters and lists of numbers."""
     news: dict[int, int] = {}
     for target, _, old in before.values():
         if old is MISSING:
             news[id(target)] = news.get(id(target), 0) + 1
+    targets = _bound(s.target) if isinstance(s, ir.For) else ()
     for ident, (target, key, old) in before.items():
         now = middle[ident]
         if old is now or old == now:
             continue
-        # A new local variable, or an attribute of an object that is new itself.
-        if old is MISSING and (target is local or news[id(target)] == len(target)):
+        # A new local variable, or an attribute or variable of what is new itself.
+        if old is MISSING and (
+            target is local or news[id(target)] == len(target) - (_CLASS in target and type(target) is dict)
+        ):
+            continue
+        # Every pass begins by setting it.
+        if target is local and key in targets:
             continue
         if isinstance(now, Unknown) and is_sum(m, now):
             return False
@@ -171,6 +183,18 @@ def _settled(m: Machine, before: Diff, middle: dict[tuple[int, Any], Any], local
             continue
         return False
     return True
+
+
+_CLASS = "__class__"  # of a method's variables the one that stands there from the start
+
+
+def _bound(target: ir.Expr) -> tuple[str, ...]:
+    """The names that a loop sets."""
+    if isinstance(target, ir.Name):
+        return (target.id,)
+    if isinstance(target, (ir.Tuple, ir.List)):
+        return tuple(name for item in target.items for name in _bound(item))
+    return ()
 
 
 def _may_fall_through(s: ir.For | ir.While) -> bool:

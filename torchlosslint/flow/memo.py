@@ -18,10 +18,12 @@ from torchlosslint.flow.values import (
     Choice,
     ClassV,
     Const,
+    DictV,
     External,
     ExtObj,
     Func,
     Instance,
+    ListV,
     Obj,
     Partial,
     StarV,
@@ -199,17 +201,30 @@ def copied(value: Value, made: dict[int, Value] | None = None) -> Value:
     return value
 
 
-def portable(value: Value, entered: dict[int, None]) -> bool:
-    """Whether a result may be given again: no object, and no argument handed back."""
+def portable(value: Value, entered: dict[int, None], since: int, depth: int = 0) -> bool:
+    """Whether a result may be given again: no object but lists and dicts made since, and no argument
+    handed back."""
     if isinstance(value, Tensor):
         return value.uid not in entered
     if isinstance(value, (Const, Unknown)):
         return True
     if isinstance(value, TupleV):
-        return all(portable(v, entered) for v in value.items)
+        return all(portable(v, entered, since, depth) for v in value.items)
     if isinstance(value, Choice):
-        return all(portable(v, entered) for _, v in value.alts)
+        return all(portable(v, entered, since, depth) for _, v in value.alts)
+    if isinstance(value, StarV):
+        return all(portable(v, entered, since, depth) for v in value.items)
+    if type(value) is ListV or type(value) is DictV:
+        inside = value.attrs.values()
+        return (
+            value.attrs.birth > since
+            and depth < MAX_NESTED
+            and all(portable(v, entered, since, depth + 1) for v in inside)
+        )
     return False
+
+
+MAX_NESTED = 3
 
 
 def again(value: Value) -> Value:
@@ -220,4 +235,11 @@ def again(value: Value) -> Value:
         return TupleV(tuple(again(v) for v in value.items), value.fields, value.cls)
     if isinstance(value, Choice):
         return Choice(tuple((g, again(v)) for g, v in value.alts))
+    if isinstance(value, StarV):
+        return StarV(tuple(again(v) for v in value.items))
+    if type(value) is ListV or type(value) is DictV:
+        twin = type(value)(value.place)
+        for key, held in value.attrs.items():
+            twin.attrs[key] = again(held)
+        return twin
     return value

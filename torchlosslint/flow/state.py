@@ -60,7 +60,8 @@ class Journal:
         diff: Diff = {}
         for ident, (target, key, old) in top.items():
             diff[ident] = (target, key, target.get(key, MISSING))
-            self.clock.tick(target)
+            if type(target) is Attrs:
+                self.clock.tick(target)
             if old is MISSING:
                 target.pop(key, None)
             else:
@@ -80,7 +81,7 @@ class Journal:
     def apply(self, diff: Diff) -> None:
         """Write a diff."""
         for target, key, new in diff.values():
-            self.write(target, key, new)
+            self._again(target, key, new)
 
     def join(self, branches: list[tuple[Guard, Diff]]) -> None:
         """Join the diffs of branches that all start from the present state."""
@@ -103,8 +104,14 @@ class Journal:
                 if value is not MISSING:
                     options.append((guard, value))
             if not options:
-                self.write(target, key, MISSING)
+                self._again(target, key, MISSING)
             elif len(options) == 1:
-                self.write(target, key, options[0][1])
+                self._again(target, key, options[0][1])
             else:
-                self.write(target, key, choose(options))
+                self._again(target, key, choose(options))
+
+    def _again(self, target: dict[Any, Any], key: Any, value: Any) -> None:
+        """Write what a branch had written: the clock knows already of names that are not its own."""
+        if type(target) is Attrs:
+            self.clock.tick(target)
+        self.bind(target, key, value)
