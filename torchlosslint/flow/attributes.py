@@ -90,6 +90,8 @@ def _namespace(m: Machine, info: ModuleInfo, place: Place) -> DictV:
 
 def _of_unknown(m: Machine, obj: Unknown, name: str) -> Value:
     written = m.overlay.get((obj.key, name))
+    if m.outside is not None:
+        m.outside.append((m.overlay, (obj.key, name), written))
     if written is not None:
         return m.read(written)
     if name in nn_modules.DISTINCT_METHODS or name in _UNKNOWN_METHODS:
@@ -260,7 +262,6 @@ def set_attr(m: Machine, obj: Value, name: str, value: Value) -> None:
                 set_attr(m, alt, name, value if old is None else choose([(guard, value), (frozenset(), old)]))
         return
     if isinstance(obj, Unknown):
-        m.overlay_writes += 1
         m.write(m.overlay, (obj.key, name), value)
     elif isinstance(obj, DictV):
         m.write(obj.attrs, ("k", name), value)

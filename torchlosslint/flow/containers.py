@@ -66,7 +66,11 @@ def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -
                 return named
         return _sequence_item(m, obj, held, index, place)
     if isinstance(obj, Unknown):
-        written = m.overlay.get((obj.key, ("item", index))) if isinstance(index, Const) else None
+        written = None
+        if isinstance(index, Const):
+            written = m.overlay.get((obj.key, ("item", index)))
+            if m.outside is not None:
+                m.outside.append((m.overlay, (obj.key, ("item", index)), written))
         if written is not None:
             return m.read(written)
         if isinstance(index, (Const, Unknown)):
@@ -216,7 +220,6 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         return
     if isinstance(obj, Unknown):
         if isinstance(index, Const):
-            m.overlay_writes += 1
             m.write(m.overlay, (obj.key, ("item", index)), value)
         return
     held = content(m, obj)

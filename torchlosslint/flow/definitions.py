@@ -222,6 +222,8 @@ def member(m: Machine, info: ModuleInfo, name: str) -> Value:
     """A name of a module: a global, or a submodule."""
     if name in info.globals:
         value: Value = info.globals[name]
+        if m.outside is not None:
+            m.outside.append((info.globals, name, value))
         return m.read(value)
     sub = m.program.submodule(info, name)
     if sub is not None:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
 
 
+MAX_OUTSIDE = 400  # names read by a call that is remembered
+
+
 def call_function(
     m: Machine,
     func: Func,
@@ -69,7 +72,7 @@ def call_function(
             and not m.exhausted()
             and clock.oldest_since(start) > start
             and portable(result, entered, start)
-            and len(m.outside) < 256
+            and len(m.outside) < MAX_OUTSIDE
         ):
             given = [*args[1:], *kwargs.values()]
             m.memory.calls[key] = Entry(fresh_uid(), m.outside, given, result)
@@ -90,7 +93,7 @@ def _key(m: Machine, func: Func, args: list[Value], kwargs: dict[str, Value], ca
     own = None if func.qualname.endswith(".forward") else args[0].serial  # type: ignore[attr-defined]
     return (
         *(id(func.node), receiver, tuple(args[1:]), tuple(kwargs.items()), ways, own),
-        *(m.facts, m.chosen, caller.no_grad, caller.autocast, m.overlay_writes),
+        *(m.facts, m.chosen, caller.no_grad, caller.autocast),
     )
 
 

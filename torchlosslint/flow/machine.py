@@ -85,7 +85,6 @@ class Machine:
         self.instances: dict[int, list[Instance]] = {}
         self.counted: dict[int, int] = {}  # id of ClassV -> how many were made of it alone
         self.overlay: dict[Any, Value] = {}  # attributes written on unknown values
-        self.overlay_writes = 0
         self.heavy: set[int] = set()  # ids of the nodes of decorators that take too many steps
         self.module_share = Share(1 << 40, 1)  # of the steps of module top levels; see entries
         self.limited: set[str] = set()  # files in which the limit of steps was reached
@@ -112,7 +111,8 @@ class Machine:
         # value to be a loss.
         self.awaited: dict[object, list[tuple[Place, Frame]]] = {}
         self.sums: set[Place] = set()
-        self.outside: list[tuple[dict[str, Any], str, Any]] | None = None  # names read while recording
+        # Names (and attributes of unknown values) read while recording, where they stood, and their values.
+        self.outside: list[tuple[dict[Any, Any], Any, Any]] | None = None
 
     # ---- small helpers, shared by all parts
 

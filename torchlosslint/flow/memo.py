@@ -24,6 +24,7 @@ from torchlosslint.flow.values import (
     Func,
     Instance,
     ListV,
+    ModuleV,
     Obj,
     Partial,
     StarV,
@@ -71,7 +72,7 @@ class Entry:
     __slots__ = ("closed", "names", "result", "time")
 
     def __init__(
-        self, time: int, names: list[tuple[dict[str, Any], str, Any]], args: Iterable[Value], result: Value
+        self, time: int, names: list[tuple[dict[Any, Any], Any, Any]], args: Iterable[Value], result: Value
     ) -> None:
         self.time = time
         self.names = names
@@ -117,8 +118,9 @@ class Memory:
 
 # Calls of a function in a row that are looked up in vain.
 ATTEMPTS = 8
-# Values without parts that a write could change. (What is written on unknown values is in the key.)
-_FIXED = (Tensor, Const, Unknown, SymInt, External, Func)
+# Values without parts that a write could change. (What is written on unknown values and on modules counts
+# among the names.)
+_FIXED = (Tensor, Const, Unknown, SymInt, External, Func, ModuleV, type(None))
 MAX_PARTS = 4000
 
 
