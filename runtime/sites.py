@@ -28,14 +28,14 @@ class Site:
 
     __slots__ = (
         *("code", "path", "line", "function", "loss", "left", "checked", "due", "seen", "keep"),
-        *("counts", "counted", "slow", "look", "streak", "bad", "session"),
+        *("counts", "counted", "slow", "look", "streak", "bad", "session", "cuts"),
     )
 
     def __init__(self, code: CodeType, path: str, line: int, function: str, loss: str) -> None:
         self.code = code
         self.path, self.line, self.function, self.loss = path, line, function, loss
         self.session: Any = None
-        self.checked = self.left = 0
+        self.checked = self.left = self.cuts = 0  # cuts: results without gradient, where one could be
         self.due = 1
         self.seen: dict[Any, tuple[Problem, ...]] = {}
         self.keep = False

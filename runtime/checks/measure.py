@@ -149,3 +149,14 @@ def counts(call: Call) -> torch.Tensor | None:
         valid &= flat != call.config["ignore_index"]
     found = torch.zeros(classes, dtype=torch.int64, device=y.device)
     return found.scatter_add_(0, flat.clamp(0, classes - 1), valid.long())
+
+
+def weighed(call: Call, labels: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
+    """How far class weights are from the shares of the labels in this batch: counts are close to them."""
+    weight = call.config.get("weight")
+    if not isinstance(weight, torch.Tensor) or weight.shape != labels.shape or weight.device != labels.device:
+        return
+    w, n = _wide(weight.detach()), _wide(labels.to(torch.float32))
+    found["weight whole"] = (w == w.round()).all() & (w.amin() > 0) & (w.amax() > w.amin())
+    found["weight sum"], found["labels"] = w.sum(), n.sum()
+    found["weight from shares"] = (w / w.sum() - n / n.sum()).abs().sum() / 2

@@ -13,6 +13,7 @@ from torchlosslint.runtime.findings import LIKELY, Problem
 
 BATCHES = 3  # probabilities where scores belong are reported only after so many different batches
 CLOSE = 1e-3
+NEAR = 0.1  # total variation distance between the shares of class weights and of the labels of a batch
 _DISTANCES = ("mse", "l1", "smooth_l1", "huber")
 
 
@@ -23,6 +24,7 @@ def judge(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
     if broken:
         yield from _not_finite(f)
     yield from _weights(f)
+    yield from _counts(f, streak)
     if not n.get("x nan"):
         yield from _input(f, streak)
     if not n.get("y nan"):
@@ -64,6 +66,25 @@ def _weights(f: Facts) -> Iterator[Problem]:
             "Apply softplus or exp to the output of the variance.",
             evidence=_shown(f, "var min"),
         )
+
+
+def _counts(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
+    """Whole numbers in the shares of the labels, and no fewer than a batch has: counts, not weights."""
+    n = f.numbers
+    apart = n.get("weight from shares", 1.0)
+    whole = bool(n.get("weight whole")) and n["weight sum"] >= n["labels"] > 1
+    problem = Problem(
+        "TLL403",
+        f"`weight` of {f.name} has whole numbers in the proportion of the labels: counts, by which frequent "
+        "classes count even more.",
+        "Give their inverse: weight = counts.sum() / (len(counts) * counts).",
+        LIKELY,
+        _shown(f, "weight sum", "weight from shares"),
+    )
+    if whole and apart == 0:
+        yield problem
+    elif "weight whole" in n:
+        yield from _habit(f, streak, "counts", whole and apart < NEAR, problem)
 
 
 def _input(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
@@ -143,7 +164,7 @@ def _habit(
         streak.pop(what, None)
         return
     count, last = streak.get(what, (0, float("nan")))
-    print_of_batch = f.numbers.get("x first", 0.0) + f.numbers["x max"]
+    print_of_batch = f.numbers.get("x first", 0.0) + f.numbers.get("x max", 0.0)
     if print_of_batch == last:
         return  # the same batch again
     streak[what] = (count + 1, print_of_batch)
