@@ -119,7 +119,7 @@ def test_old_notebooks_and_plain_sources() -> None:
         (b"[]", "it has no list of cells"),
         (b'{"cells": 3}', "it has no list of cells"),
         (b"\xff\xfe", "not a notebook"),
-        (b"[" * 100_000, "not a notebook"),
+        (b"[" * 100_000, "not a notebook: it is nested too deep"),
     ],
 )
 def test_what_is_no_notebook_is_told(tmp_path: Path, data: bytes, said: str) -> None:

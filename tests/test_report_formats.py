@@ -43,6 +43,7 @@ def test_formats_that_are_asked_for() -> None:
         ("", "there are text"),
         ("text,json", "two formats on standard output"),
         ("sarif:", "no file after"),
+        ("sarif:out,json:out,text", "two formats into out: give each a file of its own"),
     ],
 )
 def test_formats_that_cannot_be_had(text: str, said: str) -> None:

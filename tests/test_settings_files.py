@@ -246,7 +246,8 @@ def test_each_folder_has_import_roots_of_its_own(project: Project) -> None:
             ":1: here the keys stand alone, without [tool.torchlosslint]",
         ),
         ("extend = 3\n", "extend is a string"),
-        ("select = [\n", "torchlosslint.toml: no valid TOML"),
+        ("select = [\n", "torchlosslint.toml: no valid TOML: "),
+        ("src = ['a']\nselect = = 1\n", "torchlosslint.toml:2: no valid TOML: Invalid value\n"),
         (b"# \xff\n", "torchlosslint.toml:1: no valid TOML: not UTF-8"),
     ],
 )
@@ -263,7 +264,7 @@ def test_mistakes_in_pyproject(project: Project) -> None:
     project.put("a/pyproject.toml", '[project]\nname = "x"\n\n[tool.torchlosslint]\n# rules\nselekt = []\n')
     assert "a/pyproject.toml:6: unknown key 'selekt'; did you mean select?" in project.fails()
     project.put("a/pyproject.toml", "[tool.torchlosslint\n")
-    assert "a/pyproject.toml: no valid TOML: Expected" in project.fails()
+    assert "a/pyproject.toml:1: no valid TOML: Expected" in project.fails()
     project.put("a/pyproject.toml", "[project\n")  # broken, but nothing of ours is in it
     assert len(project.found()) == 2
 
@@ -280,6 +281,11 @@ def test_mistakes_in_pyproject(project: Project) -> None:
         (["--write-baseline", "b", "--baseline", "b"], "leave --baseline out"),
         (["--write-baseline", "b", "--add-ignores", "r"], "cannot be had together"),
         (["--add-ignores", " "], "--add-ignores wants a reason"),
+        (["--watch", "--add-ignores", "r"], "--watch and --add-ignores cannot be had together"),
+        (["--watch", "--write-baseline", "b"], "--watch and --write-baseline cannot be had together"),
+        (["--watch", "--show-files"], "--watch and --show-files cannot be had together"),
+        (["--select", "TLL104", "--ignore", "TLL1,TLL104"], "no rule is left"),
+        ([""], "a PATH is empty; for the working directory say ."),
         (["--fail-on", "note"], "'note' is not one of"),
     ],
 )

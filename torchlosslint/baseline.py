@@ -38,7 +38,7 @@ def load(path: str) -> Baseline:
             text = file.read().decode("utf-8-sig")
         data = json.loads(text)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such baseline; {_HINT}") from None
+        raise ConfigError(f"{path}: there is no such baseline; write one with --write-baseline") from None
     except OSError as error:
         raise ConfigError(f"{path}: the baseline cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:

@@ -77,6 +77,20 @@ def contradictions(asked: dict[str, Any]) -> None:
         raise ConfigError('--add-ignores wants a reason: --add-ignores "known, see issue 12"')
 
 
+def something_left(table: dict[str, Any], rules: Sequence[Any]) -> None:
+    """ConfigError where --select and --ignore leave no rule: finding nothing would say nothing."""
+    from torchlosslint.config import Settings, selection
+    from torchlosslint.config.keys import listed
+    from torchlosslint.config.selection import ALWAYS, split
+
+    select, ignore = (listed(table.get(name, ())) for name in ("select", "ignore"))
+    if not ignore or not (select or "ALL" in (each.upper() for each in split(ignore))):
+        return
+    if not selection(Settings(select=select, ignore=ignore), rules).codes - {ALWAYS}:
+        said = f"--select {','.join(select)} and " if select else ""
+        raise ConfigError(f"{said}--ignore {','.join(ignore)}: no rule is left")
+
+
 def show_files(paths: Sequence[str], configuration: Configuration) -> None:
     """Print the files that would be checked."""
     from torchlosslint.engine import discovered

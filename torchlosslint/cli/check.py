@@ -87,6 +87,9 @@ def check(
             raise click.UsageError("--stdin-filename says where the program of - belongs: give - as the PATH")
         paths = paths or (".",)
         if watch:
+            for name in adopt.INSTEAD:
+                if options[name]:
+                    raise click.UsageError(f"--watch and --{name.replace('_', '-')} cannot be had together")
             from torchlosslint.cli.watch import watching
 
             return watching(paths, lambda: _run(paths, statistics, dict(options)))
@@ -121,6 +124,7 @@ def _run(paths: tuple[str, ...], statistics: bool, options: dict[str, Any]) -> i
         rules = load_rules()
         isolated = options.pop("isolated")
         table = adopt.flag_table(options, rules)
+        adopt.something_left(table, rules)
         configuration = Configuration(table, Settings(**options), rules, isolated)
         if do["show_files"] or do["show_settings"]:
             show = adopt.show_files if do["show_files"] else adopt.show_settings
@@ -185,7 +189,8 @@ def _save(path: str, pieces: Iterable[str]) -> None:
         finally:
             draft.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot write {path}: {error}") from error
+        why = getattr(error, "strerror", None) or error  # which would name the draft
+        raise click.ClickException(f"cannot write {path}: {why}") from error
 
 
 def _write(pieces: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+_PLACE = re.compile(r" \(at line (\d+), column \d+\)")
 MAX_LINES = 5_000  # of a file in which the line of a mistake is looked for
 
 
@@ -20,7 +22,9 @@ def parse(text: str, path: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: no valid TOML: {error}") from None
+        found = _PLACE.search(str(error))
+        where = f"{path}:{found[1]}" if found is not None else path
+        raise ConfigError(f"{where}: no valid TOML: {_PLACE.sub('', str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{path}: no valid TOML: nested too deep") from None
 

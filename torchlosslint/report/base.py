@@ -36,7 +36,7 @@ class Output:
 def outputs(text: str) -> list[Output]:
     """What `--format sarif:out.sarif,text` asks for.
 
-    Raises ValueError for a format that there is not, and for two on standard output.
+    Raises ValueError for a format that there is not, and for two in one place.
     """
     found: list[Output] = []
     for part in text.split(","):
@@ -50,6 +50,10 @@ def outputs(text: str) -> list[Output]:
         found.append(Output(name, path or None))
     if sum(output.path is None for output in found) > 1:
         raise ValueError("two formats on standard output: give all but one a file, as in sarif:out.sarif")
+    paths = [output.path for output in found]
+    for each in paths:
+        if paths.count(each) > 1:
+            raise ValueError(f"two formats into {each}: give each a file of its own")
     return found
 
 

@@ -104,7 +104,9 @@ class _Printer:
         parts = [
             self.paint(found or "no findings", _BOLD if found else _GREEN),
             f"{_count(report.files_checked, 'file')} checked",
-            f"{_count(calls.seen, 'loss call')}: {calls.judged} judged, {calls.unknown} unknown",
+            f"{_count(calls.seen, 'loss call')}: {calls.judged} judged, {calls.unknown} unknown"
+            if calls.seen
+            else "no loss calls",
         ]
         for number, what in ((report.suppressed, "suppressed"), (report.baselined, "in the baseline")):
             if number:

@@ -61,7 +61,10 @@ def discover(
     project: a folder of which the files that are found are a part; they make one root with the rest of it.
     """
     found = Discovery()
-    given = [_posix(os.fspath(path)) for path in paths]
+    named = [os.fspath(path) for path in paths]
+    given = [_posix(path) for path in named]
+    if "" in named:
+        raise DiscoveryError("a PATH is empty; for the working directory say .")
     missing = [path for path in given if not os.path.exists(path) and not is_file(path)]
     if missing:
         raise DiscoveryError("; ".join(f"no such file or folder: {path}" for path in missing))

@@ -108,7 +108,8 @@ def notebook(data: bytes, path: str) -> Source | SourceError:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-        return SourceError(path, line, column, f"not a notebook: {getattr(error, 'msg', error)}")
+        why = "it is nested too deep" if isinstance(error, RecursionError) else getattr(error, "msg", error)
+        return SourceError(path, line, column, f"not a notebook: {why}")
     cells = _cells(document)
     if cells is None:
         return SourceError(path, 1, 1, "not a notebook: it has no list of cells")
