@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reports import MODEL, TRAIN, at, finding, report
 
-from torchlosslint.finding import FlowStep, Location, LossCalls, Report, Skipped
+from torchlosslint.finding import IN_PART, FlowStep, Location, LossCalls, Report, Skipped
 from torchlosslint.report.base import Options, renderer
 from torchlosslint.report.display import excerpt, safe, width
 
@@ -73,6 +73,25 @@ skipped (1):
 no findings; 3 files checked; 3 loss calls: 2 judged, 1 unknown; 1 skipped
 """
     )
+
+
+def test_files_that_were_followed_in_part_are_not_called_skipped() -> None:
+    skipped = [Skipped("a.py", IN_PART), Skipped("build", "build output"), Skipped("b.py", IN_PART)]
+    whole = replace(report(), findings=[], skipped=skipped)
+    assert (
+        rendered(whole, verbose=True).split("secrets\n\n")[1]
+        == """\
+followed in part, for their size (2): losses may be missing
+  a.py
+  b.py
+
+skipped (1):
+  build: build output
+
+no findings; 3 files checked; 3 loss calls: 2 judged, 1 unknown; 2 followed in part; 1 skipped
+"""
+    )
+    assert rendered(whole).endswith("; 2 followed in part; 1 skipped (--verbose lists them)\n")
 
 
 def test_nothing_to_check_is_not_a_success() -> None:

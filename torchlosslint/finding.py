@@ -63,6 +63,10 @@ class Finding:
     fix: Fix | None = None
 
 
+# The reason of a Skipped: the file was followed, but not all of it.
+IN_PART = "too large to follow to the end: losses may be missing"
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A file, or a part of the work on it, that was left out, and why."""

@@ -17,7 +17,7 @@ import msgspec
 
 from torchlosslint.cache import Cache, digest
 from torchlosslint.contracts.declared import Declared
-from torchlosslint.finding import Confidence, Finding, FlowStep, Location, Skipped
+from torchlosslint.finding import IN_PART, Confidence, Finding, FlowStep, Location, Skipped
 from torchlosslint.flow import unused
 from torchlosslint.flow.declared import Declarations
 from torchlosslint.flow.entries import run_program
@@ -228,9 +228,7 @@ class Part:
         for key, reason in sorted(interpreter.failures.items()):
             self.report.skipped.append(Skipped(self.shown.get(key, key), reason))
         for key in sorted(interpreter.limited):
-            self.report.skipped.append(
-                Skipped(self.shown.get(key, key), "too large to follow to the end: losses may be missing")
-            )
+            self.report.skipped.append(Skipped(self.shown.get(key, key), IN_PART))
         # What went wrong may go right another time.
         self.kept.steady = self.kept.steady and not interpreter.failures
         if unused.UNUSED in judge.watched:

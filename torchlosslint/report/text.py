@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from torchlosslint.finding import Finding, Location, Report
+from torchlosslint.finding import IN_PART, Finding, Location, Report, Skipped
 from torchlosslint.report.base import Options
 from torchlosslint.report.display import excerpt, safe, width, wrap
 from torchlosslint.report.lines import Sources
@@ -87,9 +87,15 @@ class _Printer:
             for path, line, reason in calls.reasons:
                 yield from wrap(f"{path}:{line}: {reason}", self.width, "    ", "  ")
             yield ""
-        if report.skipped and (self.options.verbose or not report.files_checked):
-            yield f"skipped ({len(report.skipped)}):"
-            for skip in report.skipped:
+        skipped, in_part = _skipped(report)
+        if in_part and self.options.verbose:
+            yield f"followed in part, for their size ({len(in_part)}): losses may be missing"
+            for path in in_part:
+                yield f"  {safe(path)}"
+            yield ""
+        if skipped and (self.options.verbose or not report.files_checked):
+            yield f"skipped ({len(skipped)}):"
+            for skip in skipped:
                 yield from wrap(f"{skip.path}: {skip.reason}", self.width, "    ", "  ")
             yield ""
 
@@ -111,8 +117,10 @@ class _Printer:
         for number, what in ((report.suppressed, "suppressed"), (report.baselined, "in the baseline")):
             if number:
                 parts.append(f"{number} {what}")
-        if report.skipped:
-            parts.append(f"{len(report.skipped)} skipped")
+        skipped, in_part = _skipped(report)
+        for number, what in ((len(in_part), "followed in part"), (len(skipped), "skipped")):
+            if number:
+                parts.append(f"{number} {what}")
         if self.options.statistics:
             yield from statistics(report)
         for (code, what), number in sorted(report.quiet.items()):
@@ -140,6 +148,12 @@ def _parts(line: str, columns: int) -> Iterator[str]:
             longer = f"  {part}"
         shown = longer
     yield shown
+
+
+def _skipped(report: Report) -> tuple[list[Skipped], list[str]]:
+    """What was skipped, and the files that were followed in part."""
+    whole = [skip for skip in report.skipped if skip.reason != IN_PART]
+    return whole, [skip.path for skip in report.skipped if skip.reason == IN_PART]
 
 
 def where(place: Location) -> str:
