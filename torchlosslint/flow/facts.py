@@ -148,7 +148,7 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
     """One value out of guarded alternatives: flat, without contradictions, equal ones merged."""
     flat: list[tuple[Guard, Value]] = []
     for guard, value in alternatives:
-        if isinstance(value, Choice):
+        if type(value) is Choice:
             for inner, v in value.alts:
                 if compatible(guard, inner):
                     flat.append((guard | inner, v))
@@ -156,14 +156,12 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
             flat.append((guard, value))
     if not flat:
         return Unknown("no path leads here")
+    if len(flat) == 1:
+        return flat[0][1]
     out: list[tuple[Guard, Value]] = []
     for guard, value in flat:
         for i, (other, known) in enumerate(out):
-            if (
-                isinstance(value, Unknown)
-                and isinstance(known, Unknown)
-                and not (value.config or known.config)
-            ):
+            if type(value) is Unknown and type(known) is Unknown and not (value.config or known.config):
                 # Nothing tells one from the other: one unknown, under what both have in common.
                 out[i] = (other & guard, known)
                 break

@@ -9,7 +9,7 @@ from torchlosslint.flow import (
 )
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
-from torchlosslint.flow.memo import Entry, again, fingerprint, portable
+from torchlosslint.flow.memo import Entry, again, portable
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.statements import returned
 from torchlosslint.flow.values import (
@@ -85,7 +85,7 @@ def call_function(
 
 def _key(m: Machine, func: Func, args: list[Value], kwargs: dict[str, Value], caller: Frame) -> object:
     """All that the outcome of a method depends on but names from outside and what other objects hold."""
-    receiver = fingerprint(args[0])  # type: ignore[arg-type]
+    receiver = m.memory.print_of(args[0], m.journal.clock)  # type: ignore[arg-type]
     if receiver is None:
         return None
     # What a gradient leads through stands outside equality; a forward gets its own module's identity.

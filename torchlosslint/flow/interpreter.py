@@ -81,7 +81,10 @@ class Interpreter(Machine):
         return choose(results)
 
     def distribute(self, values: list[Value], run: Callable[[list[Value]], Value]) -> Value:
-        if not any(type(v) is Choice for v in values):
+        for value in values:
+            if type(value) is Choice:
+                break
+        else:
             return run(values)
         rows: list[tuple[Guard, list[Value]]] = [(NO_GUARD, [])]
         for value in values:

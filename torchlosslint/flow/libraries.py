@@ -116,26 +116,20 @@ def run_handler(
     layer: ExtObj | None = None,
 ) -> Value:
     """Run an operation, once for each combination of alternatives among its arguments."""
-    names = list(kwargs)
+    training = layer is None or layer.attrs.get("training", TRUE) is TRUE
+
+    def emit(kind: str, tensor: Value, at: Place, **data: Value) -> None:
+        m.sink.event(m, kind, tensor, at, frame, **data)
 
     def run(values: list[Value]) -> Value:
         count = len(args)
         plain = [
-            m.unknown("spread from an unknown sequence") if isinstance(v, StarV) else v
-            for v in values[:count]
+            m.unknown("spread from an unknown sequence") if type(v) is StarV else v for v in values[:count]
         ]
-        op = OpCall(
-            plain,
-            dict(zip(names, values[count:], strict=True)),
-            place,
-            layer,
-            layer is None or layer.attrs.get("training", TRUE) is TRUE,
-            frame.no_grad,
-            lambda kind, tensor, at, **data: m.sink.event(m, kind, tensor, at, frame, **data),
-        )
-        return handler(op)
+        named = dict(zip(kwargs, values[count:], strict=True)) if kwargs else {}
+        return handler(OpCall(plain, named, place, layer, training, frame.no_grad, emit))
 
-    return m.distribute([*args, *(kwargs[n] for n in names)], run)
+    return m.distribute([*args, *kwargs.values()] if kwargs else args, run)
 
 
 def call(

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
 
 
+# How many times loops around one another in one body may have a statement run. Beyond, known sequences
+# are no longer unrolled, and one pass has to do.
+MAX_PASSES = 64
+
+
 def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     """`for target in iter`."""
     place = Place(frame.module.path, s.o)
@@ -38,12 +43,17 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     known = seen.known and len(seen.items) <= (MAX_UNROLL if not nested else 8)
     if isinstance(iterable, ExtObj) and iterable.qual == "builtins.range" and nested and len(seen.items) > 3:
         known = False
+    around = frame.passes
+    if known and around > 1 and around * len(seen.items) > MAX_PASSES:
+        known = False
     exits, frame.loop_exits = frame.loop_exits, []
     m.loops.append((over_batches(iterable), averages.identity(iterable)))
     if known:
+        frame.passes = around * max(len(seen.items), 1)
         status = _unrolled(m, s, seen.items, frame)
     else:
         status = _widened(m, s, seen, frame)
+    frame.passes = around
     frame.loop_exits = exits
     if m.loops:
         m.loops.pop()
@@ -100,6 +110,10 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
     """Two passes: what the first wrote and still changes is unknown in the second; lists that
     grew hold the first pass's additions any number of times, then the second's."""
     first, last = _passes(seen)
+    deep = frame.passes >= MAX_PASSES
+    if deep and not first:
+        first = last
+    frame.passes *= 2
     before = {}
     m.journal.branch()
     status = NORMAL
@@ -112,7 +126,7 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
     if status in (RETURN, RAISE, BREAK):
         return NORMAL if status == BREAK else status
     middle = {k: t.get(key, MISSING) for k, (t, key, _) in before.items()}
-    if first == last and _settled(m, s, before, middle, frame.scope.names):
+    if deep or (first == last and _settled(m, s, before, middle, frame.scope.names)):
         for ident, (target, key, old) in before.items():
             now = middle[ident]
             if isinstance(old, Const) and _number(old) and now != old:
@@ -236,7 +250,9 @@ def exec_while(m: Machine, s: ir.While, frame: Frame) -> int:
     if outcomes and not any(b for _, b in outcomes):
         return m.exec(s.orelse, frame)
     exits, frame.loop_exits = frame.loop_exits, []
+    around = frame.passes
     status = _widened(m, s, None, frame)
+    frame.passes = around
     frame.loop_exits = exits
     return status
 

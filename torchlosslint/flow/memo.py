@@ -92,11 +92,22 @@ class Memory:
     """The calls that are remembered. A function has to show that it is called in the same way again:
     to look and to note costs as much as many a call."""
 
-    __slots__ = ("calls", "credit")
+    __slots__ = ("calls", "credit", "prints")
 
     def __init__(self) -> None:
         self.calls: dict[Any, Entry] = {}
         self.credit: dict[int, int] = {}  # of the node of a function: attempts that it still has
+        self.prints: dict[int, Print] = {}  # by the serial of the receiver
+
+    def print_of(self, obj: Instance, clock: Clock) -> Print | None:
+        """The fingerprint of an object, taken anew where something as old as a part of it was written."""
+        known = self.prints.get(obj.serial)
+        if known is not None and clock.oldest_since(known.time) > known.youngest:
+            return known
+        taken = fingerprint(obj)
+        if taken is not None:
+            self.prints[obj.serial] = taken
+        return taken
 
     def worthwhile(self, node: int) -> bool:
         """Whether this call may be one to look up and to remember: not the first."""
@@ -114,6 +125,7 @@ class Memory:
     def clear(self) -> None:
         """Forget the calls."""
         self.calls.clear()
+        self.prints.clear()
 
 
 # Calls of a function in a row that are looked up in vain.
@@ -124,49 +136,81 @@ _FIXED = (Tensor, Const, Unknown, SymInt, External, Func, ModuleV, type(None))
 MAX_PARTS = 4000
 
 
-def fingerprint(obj: Instance) -> object:
+class Print:
+    """A fingerprint, when it was taken, and when the youngest object that it covers was made."""
+
+    __slots__ = ("hash", "parts", "time", "youngest")
+
+    def __init__(self, parts: object, time: int, youngest: int) -> None:
+        self.parts = parts
+        self.hash = hash(parts)
+        self.time = time
+        self.youngest = youngest
+
+    def __hash__(self) -> int:
+        return self.hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Print) and self.hash == other.hash and self.parts == other.parts
+        )
+
+
+def fingerprint(obj: Instance) -> Print | None:
     """Everything that a method could read through its receiver, as a hashable value: two blocks that
     were made alike have the same one. None where it would be too large."""
     parts = 0
+    youngest = 0
     seen: dict[int, int] = {}
 
     def of(value: Any) -> object:
-        nonlocal parts
+        nonlocal parts, youngest
         parts += 1
         if parts > MAX_PARTS:
             raise OverflowError
-        if isinstance(value, Obj) and not isinstance(value, ClassV):
-            if id(value) in seen:
-                return "seen", seen[id(value)]
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is Tensor:
+            return (value, value.roots) if value.roots else value
+        if isinstance(value, Obj) and kind is not ClassV:
+            number = seen.get(id(value))
+            if number is not None:
+                return "seen", number
             seen[id(value)] = len(seen)
-            inner = tuple([(k, of(v)) for k, v in value.attrs.items()])
-            if isinstance(value, Instance):
-                return id(value.cls), inner
-            if isinstance(value, ExtObj):
+            attrs = value.attrs
+            if attrs.birth > youngest:
+                youngest = attrs.birth
+            inner = tuple([(k, of(v)) for k, v in attrs.items()])
+            if kind is Instance:
+                return id(value.cls), inner  # type: ignore[attr-defined]
+            if kind is ExtObj:
+                assert isinstance(value, ExtObj)
                 made = (
                     tuple([of(v) for v in value.args]),
-                    tuple([(k, of(v)) for k, v in value.kwargs.items()]),
+                    tuple([(k, of(v)) for k, v in value.kwargs.items()]) if value.kwargs else (),
                 )
                 return value.qual, value.place, made, inner
-            return type(value), value.place, inner
-        if isinstance(value, (TupleV, StarV)):
-            return type(value), tuple([of(v) for v in value.items])
-        if isinstance(value, Choice):
+            return kind, value.place, inner
+        if kind is TupleV or kind is StarV:
+            return kind, tuple([of(v) for v in value.items])
+        if kind is Choice:
             return tuple([(g, of(v)) for g, v in value.alts])
-        if isinstance(value, Func):
+        if kind is Func:
             return id(value.node), id(value.scope)
-        if isinstance(value, Bound):
+        if kind is Bound:
             return value.func if isinstance(value.func, str) else of(value.func), of(value.self)
-        if isinstance(value, Partial):
+        if kind is Partial:
             return of(value.func), tuple([of(v) for v in value.args]), tuple(value.kwargs)
-        if isinstance(value, Tensor) and value.roots:
-            return value, value.roots
         return value
 
     try:
-        return of(obj)
+        return Print(of(obj), fresh_uid(), youngest)
     except (OverflowError, RecursionError):
         return None
+
+
+_PLAIN = frozenset({Const, Unknown, External, SymInt, str, int, bool, type(None)})
 
 
 def copied(value: Value, made: dict[int, Value] | None = None) -> Value:

@@ -37,6 +37,7 @@ class Frame:
         "module",
         "no_grad",
         "nonlocals",
+        "passes",
         "place",
         "return_diffs",
         "returns",
@@ -63,5 +64,6 @@ class Frame:
         self.return_diffs: list[tuple[Guard, Diff]] = []
         self.loop_exits: list[tuple[Guard, Diff]] = []
         self.yields: list[Value] = []
+        self.passes = 1  # that the loops which are running take together
         self.no_grad: bool = caller.no_grad if caller else False
         self.autocast: str | None = caller.autocast if caller else None

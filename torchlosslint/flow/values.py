@@ -216,9 +216,22 @@ class Tensor(Value):
 
     def with_(self, **changes: Any) -> Tensor:
         """A copy with some fields changed; keeps the identity unless `uid` is given."""
-        fields = {s: getattr(self, s) for s in self.__slots__}
-        fields.update(changes)
-        return Tensor(**fields)
+        new = Tensor.__new__(Tensor)
+        new.dom = self.dom
+        new.dtype = self.dtype
+        new.shape = self.shape
+        new.grad = self.grad
+        new.cut = self.cut
+        new.role = self.role
+        new.trail = self.trail
+        new.uid = self.uid
+        new.of = self.of
+        new.roots = self.roots
+        for name, value in changes.items():
+            setattr(new, name, value)
+        if len(new.roots) > MAX_ROOTS:
+            new.roots = frozenset((VAGUE,))
+        return new
 
     @property
     def origin(self) -> Step | None:

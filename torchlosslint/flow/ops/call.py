@@ -49,7 +49,7 @@ class OpCall:
         no_grad: bool = False,
         emit: Callable[..., None] | None = None,
     ) -> None:
-        self.args = list(args)
+        self.args = args if type(args) is list else list(args)
         self.kwargs = kwargs
         self.layer = layer
         self.place = place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 EXACT = {
     "torch.autograd.variable.Variable": "torch.autograd.Variable",
@@ -21,6 +22,7 @@ NESTED = re.compile(r"^(?:torch|numpy)\.(?:\w+\.)*(?=torch\.)")
 MODULES = re.compile(r"^torch\.nn\.modules\.(?:[a-z_0-9]+\.)*(?=[A-Z])")
 
 
+@lru_cache(maxsize=1 << 14)
 def normalise(qual: str) -> str:
     """The name that the registries know an operation of torch or numpy by."""
     if qual in EXACT:

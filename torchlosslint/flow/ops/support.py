@@ -217,24 +217,32 @@ def made(
 ) -> Tensor:
     """A new tensor from `before` and others: merged gradient and role; a longer trail if there is a note."""
     operands = [before, *others]
-    tensors = [v for v in operands if isinstance(v, Tensor)]
+    tensors = [v for v in operands if type(v) is Tensor]
     grad, cut = gradient(call, operands)
-    if tensors and all("numpy" in t.dom.flags for t in tensors):
+    first = tensors[0] if tensors else None
+    if first is not None and "numpy" in first.dom.flags and all("numpy" in t.dom.flags for t in tensors):
         dom = flagged(dom, "numpy")
-    source: Value | None = before if isinstance(before, Tensor) or not tensors else tensors[0]
-    fields: dict[str, Any] = {
-        "dtype": source.dtype if isinstance(source, Tensor) else None,
-        "shape": source.shape if isinstance(source, Tensor) else None,
-        "grad": grad,
-        "cut": cut,
-        "role": role(operands),
-        "roots": roots(operands) if grad is not False else lasting(roots(operands), not call.no_grad),
-        "trail": Step(getattr(source, "trail", None), call.place, note, dom)
-        if note
-        else getattr(source, "trail", None),
-    }
-    fields.update(changes)
-    return Tensor(dom, **fields)
+    if type(before) is Tensor:
+        first = before
+    trail = first.trail if first is not None else None
+    if note:
+        trail = Step(trail, call.place, note, dom)
+    found = roots(operands)
+    made = Tensor(
+        dom,
+        first.dtype if first is not None else None,
+        first.shape if first is not None else None,
+        grad,
+        cut,
+        role(operands),
+        trail,
+        changes.pop("uid", None),
+        None,
+        found if grad is not False else lasting(found, not call.no_grad),
+    )
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
 
 
 def part(tensor: Tensor, **changes: Any) -> Tensor:
