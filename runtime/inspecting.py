@@ -47,10 +47,11 @@ def before(
     _busy.now = True
     try:
         due = site.left < 0
-        if due:
-            site.next(session.next_due(site.calls))
-            site.checked += 1
         call = bind(contract, module, given, kwargs)
+        if due:
+            always = session.sync and not session.every and not _on_cpu(call)
+            site.next(site.calls + 1 if always else session.next_due(site.calls))
+            site.checked += 1
         found: tuple[Problem, ...] | None = site.seen.get(signature)
         if found is None or due:
             found = _run(METADATA, call)
@@ -154,7 +155,8 @@ def _values(session: Session, site: Site, call: Call) -> tuple[Problem, ...]:
                 return found
             packed = pack(numbers)
         later = Later(facts, tuple(numbers), packed, labels, site)
-        wait = device == "cpu" or session.sync
+        first = session.on_misuse == "raise" and site.calls <= session.first
+        wait = device == "cpu" or session.sync or first
         if wait:
             return (*found, *later.judge())
         PENDING.put(later)

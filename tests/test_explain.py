@@ -11,10 +11,11 @@ from click.testing import CliRunner
 from torchlosslint.cli.main import cli
 from torchlosslint.report.base import Options
 from torchlosslint.report.explain import markdown, record, text
+from torchlosslint.report.guarded import of_the_guard
 from torchlosslint.rule import Rule, load_rules, summary
 
 RULES = load_rules()
-each = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+each = pytest.mark.parametrize("rule", [*RULES, *of_the_guard()], ids=lambda rule: rule.code)
 
 
 def said(*args: str) -> str:
@@ -95,3 +96,11 @@ def test_a_rule_without_sections_is_explained_all_the_same(rule: Rule) -> None:
 def test_a_rule_that_is_off_says_so() -> None:
     assert "(warning, off unless selected)" in next(text(OneLine(), Options()))
     assert record(OneLine())["default"] is False
+
+
+def test_codes_that_only_the_guard_gives_are_explained_by_code_and_name() -> None:
+    assert said("explain", "TLL703") == said("explain", "ctc-lengths")
+    shown = said("explain", "TLL701")
+    assert shown.startswith("TLL701 non-finite-values (error)")
+    assert "torchlosslint.runtime" in shown
+    assert "TLL701" not in said("rules")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from torchlosslint.report.guarded import of_the_guard
 from torchlosslint.rules import rules
 
 torch = pytest.importorskip("torch")
@@ -63,11 +64,16 @@ def test_guard_gives_the_same_object_back_and_warns_once_a_place() -> None:
 
 
 def test_other_instances_are_not_watched() -> None:
-    criterion = runtime.guard(nn.CrossEntropyLoss())
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        double_softmax(nn.CrossEntropyLoss())
+    told: list[Any] = []
+    criterion = runtime.guard(nn.CrossEntropyLoss(), told.append)
+    double_softmax(nn.CrossEntropyLoss(), batches=5)
+    double_softmax(F.cross_entropy)
+    assert (told, runtime.report().sites) == ([], [])
+    double_softmax(criterion)
+    assert [f.code for f in told] == ["TLL101"]
     runtime.unguard(criterion)
+    double_softmax(criterion)
+    assert [site.calls for site in runtime.report().sites] == [1]
 
 
 def test_guarded_sees_functions_however_they_were_imported() -> None:
@@ -286,11 +292,10 @@ def test_the_command_runs_a_script_unchanged(tmp_path: Path) -> None:
 
 
 def test_codes_are_those_of_the_rules() -> None:
-    known = {rule.code: (rule.name, rule.severity) for rule in rules()}
-    later = {"TLL119", "TLL507"}  # seen by the guard before a rule is there
-    for code, entry in catalogue.CODES.items():
-        if not code.startswith(catalogue.OWN_FAMILY) and not (code in later and code not in known):
-            assert known[code] == entry
+    known = {rule.code: (rule.name, rule.severity) for rule in [*rules(), *of_the_guard()]}
+    assert {code: known[code] for code in catalogue.CODES} == catalogue.CODES
+    own = [code for code in catalogue.CODES if code.startswith(catalogue.OWN_FAMILY)]
+    assert own == [rule.code for rule in of_the_guard()]
 
 
 def entered(step: Callable[[], Any]) -> int:

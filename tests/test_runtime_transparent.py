@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 import io
-import json
 import pickle
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import pytest
 
 pytest.importorskip("torch")
 import torch
-import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
@@ -59,16 +57,24 @@ def watched() -> Iterator[None]:
 both = pytest.mark.parametrize("model", [ByModule, ByFunction])
 
 
+def known(model: Any) -> Any:
+    """A model whose loss the guard has seen often enough that its calls go the short way."""
+    net = model()
+    for _ in range(6):
+        net(X, Y)
+    return net
+
+
 @both
 def test_script(model: Any) -> None:
-    net = model()
+    net = known(model)
     assert torch.equal(torch.jit.script(net)(X, Y), net(X, Y))
 
 
 @both
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("error::torch.jit.TracerWarning")
 def test_trace_records_nothing_of_the_guard(model: Any) -> None:
-    net = model()
+    net = known(model)
     traced = torch.jit.trace(net, (X, Y))
     names = {node.kind() for node in traced.inlined_graph.nodes()}
     assert names <= {"aten::linear", "aten::cross_entropy_loss", "prim::Constant", "prim::GetAttr"}
@@ -77,7 +83,7 @@ def test_trace_records_nothing_of_the_guard(model: Any) -> None:
 @both
 @pytest.mark.parametrize("backend", ["eager", "aot_eager"])
 def test_compile_without_graph_breaks(model: Any, backend: str) -> None:
-    net = model()
+    net = known(model)
     torch._dynamo.reset()
     compiled = torch.compile(net, fullgraph=True, backend=backend)
     loss = compiled(X, Y)
@@ -89,7 +95,7 @@ def test_functorch() -> None:
     scores, labels = torch.randn(5, 3), torch.randint(0, 3, (5,))
     each = torch.func.vmap(lambda s, y: F.cross_entropy(s, y))(scores, labels)
     assert torch.allclose(each, F.cross_entropy(scores, labels, reduction="none"))
-    net = ByFunction()
+    net = known(ByFunction)
     slopes = torch.func.grad(lambda p: torch.func.functional_call(net, p, (X, Y)))(
         dict(net.named_parameters())
     )
@@ -99,9 +105,9 @@ def test_functorch() -> None:
 
 
 def test_graphs_of_fx_and_export_name_torchs_functions() -> None:
-    graph = torch.fx.symbolic_trace(ByFunction()).graph
+    graph = torch.fx.symbolic_trace(known(ByFunction)).graph
     assert F.cross_entropy in {node.target for node in graph.nodes}
-    assert "cross_entropy" in str(torch.export.export(ByModule(), (X, Y)).graph)
+    assert "cross_entropy" in str(torch.export.export(known(ByModule), (X, Y)).graph)
 
 
 def test_fake_and_meta_tensors() -> None:
@@ -140,7 +146,7 @@ def test_modes_see_no_operation_of_the_guard() -> None:
 
     from torchlosslint.runtime.session import WATCHED
 
-    net, top = ByModule(), WATCHED.top
+    net, top = known(ByModule), WATCHED.top
     with Recorded() as guarded_mode:
         net(X, Y)
     WATCHED.top = None
@@ -236,52 +242,3 @@ def test_a_replaced_function_is_used_by_the_class(monkeypatch: pytest.MonkeyPatc
     """Kernels that put their own cross_entropy into torch.nn.functional."""
     monkeypatch.setattr(F, "cross_entropy", lambda *args, **kwargs: torch.tensor(7.0, requires_grad=True))
     assert nn.CrossEntropyLoss()(torch.randn(2, 3), torch.zeros(2).long()).item() == 7
-
-
-RANK = """
-import json, sys, torch
-import torch.distributed as dist
-from torch import nn
-from torch.nn import functional as F
-from torchlosslint.runtime import guarded, report
-
-rank = int(sys.argv[1])
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method="file://" + sys.argv[2], rank=rank, world_size=2)
-told = []
-torch.manual_seed(rank)
-net = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(4, 3), nn.Softmax(dim=1)))
-with guarded(told.append):
-    F.cross_entropy(net(torch.randn(6, 4)), torch.tensor([0, 0, 0, 0, 1, rank])).backward()
-counts = report(reduce=True).sites[0].counts
-print(json.dumps([rank, [f.code for f in told], told[0].rank, f"[rank {rank}]" in str(told[0]), counts]))
-dist.destroy_process_group()
-"""
-
-
-@pytest.mark.skipif(not dist.is_available(), reason="torch.distributed is missing")
-def test_distributed_on_two_processes(tmp_path: Path) -> None:
-    """Each rank reports; the label counts are those of both."""
-    command = [sys.executable, "-c", RANK]
-    processes = [
-        subprocess.Popen([*command, str(r), str(tmp_path / "meet")], stdout=subprocess.PIPE, text=True)
-        for r in range(2)
-    ]
-    try:
-        found = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert found == [[r, ["TLL101"], r, True, [9, 3, 0]] for r in range(2)]
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
-def test_no_synchronisation_on_an_accelerator() -> None:
-    net, x, y = ByModule().cuda(), X.cuda(), Y.cuda()
-    net(x, y).backward()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        for _ in range(40):
-            net(x, y).backward()
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

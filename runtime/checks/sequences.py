@@ -23,15 +23,16 @@ def ctc(call: Call) -> Iterator[Problem]:
     if inputs and max(inputs) > frames:
         yield Problem(
             "TLL703",
-            f"An input length of {max(inputs)} is longer than the {frames} time steps of the input "
-            "(T, N, C).",
+            f"{call.name} gets an input length of {max(inputs)}, longer than the {frames} time steps of its "
+            "input (T, N, C).",
             "Give the lengths after the network's own pooling; put time into dimension 0.",
             evidence=(("input_lengths", max(inputs)), ("T", frames)),
         )
     if y.dim() == 1 and sum(targets) != y.numel():
         yield Problem(
             "TLL703",
-            f"The target lengths sum to {sum(targets)}, the flat targets have {y.numel()} labels.",
+            f"The target lengths given to {call.name} sum to {sum(targets)}, but its flat targets have "
+            f"{y.numel()} labels.",
             "Give the labels of all samples one after the other, or padded (N, S).",
             evidence=(("sum of target_lengths", sum(targets)), ("targets", y.numel())),
         )
@@ -41,8 +42,8 @@ def ctc(call: Call) -> Iterator[Problem]:
         if short:
             yield Problem(
                 "TLL703",
-                f"{len(short)} of {len(inputs)} samples have more labels than time steps (first: "
-                f"{short[0][1]} in {short[0][0]}): their loss is inf"
+                f"{call.name} gets more labels than time steps in {len(short)} of {len(inputs)} samples "
+                f"(first: {short[0][1]} in {short[0][0]}): their loss is inf"
                 + (", set to 0 by zero_infinity." if call.config.get("zero_infinity") else "."),
                 "Leave such samples out, or pool less over time.",
                 evidence=(("first input, target length", short[0]),),

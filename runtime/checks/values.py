@@ -208,8 +208,8 @@ def _indices(f: Facts) -> Iterator[Problem]:
         if f.key == "nll" or f.key.endswith("cross_entropy"):
             yield Problem(
                 "TLL702",
-                f"Every target of this batch is ignore_index ({f.config.get('ignore_index')}): the mean over "
-                "nothing is NaN.",
+                f"Every target that {f.name} gets in this batch is ignore_index "
+                f"({f.config.get('ignore_index')}): the mean over nothing is NaN.",
                 "Leave out batches without a label.",
                 evidence=_shown(f, "y valid"),
             )

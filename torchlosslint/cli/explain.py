@@ -27,9 +27,10 @@ def explain(rule: str, how: str) -> None:
     from torchlosslint.cli.terminal import display
     from torchlosslint.config import ConfigError, find_rule
     from torchlosslint.report.explain import markdown, record, text
+    from torchlosslint.report.guarded import of_the_guard
     from torchlosslint.rule import load_rules
 
-    rules = load_rules()
+    rules = [*load_rules(), *of_the_guard()]
     try:
         code = find_rule(rule, rules)
     except ConfigError as error:

@@ -18,6 +18,7 @@ FAMILIES = {
     "TLL4": "Imbalance and weights",
     "TLL5": "Calls and the training step",
     "TLL6": "After the loss",
+    "TLL7": "Seen by the runtime guard alone",
 }
 OTHER = "Other rules"
 WIDEST = 100  # prose in longer lines is hard to read

@@ -1,0 +1,91 @@
+# mypy: disable-error-code="no-untyped-call"
+"""The guard on an accelerator: it does not wait, and is first where it is asked to be. Needs CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("torch")
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from torchlosslint.runtime import LossMisuseError, findings, guarded, report
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator")
+
+
+@pytest.fixture(autouse=True)
+def sound() -> Iterator[None]:
+    torch.manual_seed(0)
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+    assert findings.broken() == []
+
+
+def net(*last: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 10), *last).cuda()
+
+
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(8, 4, device="cuda"), torch.randint(0, 10, (8,), device="cuda")
+
+
+@pytest.mark.parametrize("last", [(), (nn.Softmax(dim=1),)])
+def test_no_call_waits(last: tuple[nn.Module, ...]) -> None:
+    """Not the first calls either, unless that is asked for: numbers are copied while the program goes on."""
+    model, criterion, (x, y) = net(*last), nn.CrossEntropyLoss(weight=torch.ones(10).cuda()), data()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with guarded(lambda finding: None) as seen:
+        torch.cuda.set_sync_debug_mode("error")
+        for _ in range(70):
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            F.cross_entropy(model(x), y, reduction="none").mean().backward()
+            optimizer.step()
+        torch.cuda.set_sync_debug_mode("default")
+    assert {f.code for f in seen.findings} == ({"TLL101"} if last else set())
+    assert [site.calls for site in seen.sites.values()] == [70, 70]
+    assert [sum(site.counts) for site in report().sites[-2:]] == [9 * 8, 9 * 8]  # calls 1, 2, 3, 4, 8, ... 64
+
+
+def test_labels_out_of_range_are_told_before_the_device_asserts() -> None:
+    """sync=True waits at the calls that are checked, and raises before torch starts what would break the
+    device for good; the process can go on."""
+    x, _ = data()
+    bad = torch.full((8,), 10, device="cuda")
+    with (
+        guarded("raise", sync=True),
+        pytest.raises(LossMisuseError, match="Class index 10 for scores with 10"),
+    ):
+        F.cross_entropy(net()(x), bad)
+    assert torch.ones(3, device="cuda").sum().item() == 3
+
+
+def test_numbers_that_arrive_later_are_told_at_a_later_call_or_in_the_report() -> None:
+    x, y = data()
+    model = net()
+    with guarded(lambda finding: None) as seen:
+        for _ in range(3):
+            F.cross_entropy(model(x * float("nan")), y)
+        found = report()
+    assert {f.code for f in seen.findings} == {"TLL701"}
+    assert "NaN" in str(found)
+
+
+def test_devices_that_differ_are_named() -> None:
+    x, y = data()
+    model = net()
+    with guarded("raise"), pytest.raises(LossMisuseError, match=r"target .* is on cpu, the input on cuda:0"):
+        F.cross_entropy(model(x), y.cpu())
+    with guarded("raise"), pytest.raises(LossMisuseError, match="`weight` is on cpu, the scores on cuda:0"):
+        nn.CrossEntropyLoss(weight=torch.ones(10))(model(x), y)
+
+
+def test_bce_under_autocast_is_told_before_torch_raises() -> None:
+    x, _ = data()
+    model = net(nn.Sigmoid())
+    with guarded("raise"), torch.autocast("cuda"), pytest.raises(LossMisuseError, match="TLL505"):
+        F.binary_cross_entropy(model(x), torch.ones(8, 10, device="cuda"))
