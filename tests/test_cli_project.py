@@ -50,7 +50,10 @@ def test_without_a_project_a_model_alone_is_fine(project: Project) -> None:
 
 
 def test_only_what_was_asked_for_is_counted(project: Project) -> None:
-    assert "1 error; 1 file checked" in project.run("--project", ".", "lib/net.py").out
+    out = project.run("--project", ".", "lib/net.py").out
+    assert "1 error; 1 file checked" in out
+    assert "without class weights" not in out  # the whole repository's, and no commit's business
+    assert "without class weights: 1" in project.run(".").out
     assert project.found("--project", ".", "tools/other.py") == ["tools/other.py:2 TLL104"]
 
 

@@ -276,7 +276,8 @@ class _Run:
         self.hidden += outcome.hidden
         report.skipped += more.skipped
         report.files_parsed += more.files_parsed
-        for key, count in more.quiet.items():
+        # Where a commit is checked, what the whole repository leaves undone is not its business.
+        for key, count in more.quiet.items() if not partly else ():
             report.quiet[key] = report.quiet.get(key, 0) + count
         calls = report.loss_calls
         calls.judged += more.loss_calls.judged
