@@ -19,7 +19,11 @@ from torchlosslint.cli.main import main
 from torchlosslint.config import Settings
 from torchlosslint.engine import lint
 from torchlosslint.finding import IN_PART, Report
-from torchlosslint.flow.values import MAX_NESTING, MAX_PARTS, Const, TupleV, Unknown
+from torchlosslint.flow import facts
+from torchlosslint.flow.entries import FURTHER_STEPS, STEPS_PER_LINE
+from torchlosslint.flow.interpreter import Interpreter
+from torchlosslint.flow.machine import LEAST_STEPS, MAX_STEPS
+from torchlosslint.flow.values import MAX_NESTING, MAX_PARTS, Const, Guard, TupleV, Unknown, fresh_uid
 
 HEAD = "import copy\nimport functools\nimport sys\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 TAIL = "\nF.cross_entropy(torch.softmax(nn.Linear(3, 4)(torch.randn(2, 3)), 1), torch.zeros(2).long()).backward()\n"
@@ -116,6 +120,7 @@ ODD = {
     "nn.Conv2d(0, 0, 0, stride=0)(x)\nnn.MaxPool2d(0)(x)\nx.view(0, 0)\nx.view(-1, -1)\nx.view(c, a)\nF.pad(x, (c, a))\n"
     "F.one_hot(x, -1)\nx.chunk(0)\nx.split(-1)\nnn.PixelShuffle(0)(x)\nx[c:a:0]\nx[..., ..., None]\nx.permute(9)\n"
     "str(10 ** 30)\nint('9' * 5000)\nx.expand(10**18, 10**18)\ntorch.zeros(10**18).unbind()\n",
+    "steps of zero": "x = torch.randn(8, 4)\nx[0:-1:0]\nx[::0, 1]\nl = [1, 2]\nl[::0]\n'abc'[::0]\nnn.Sequential(nn.ReLU())[::0]\n",
     "digits": "m = nn.Sequential(nn.ReLU())\ngetattr(m, '\\u00b2')\nm['\\u00b2']\nm.add_module('\\u00b2', m)\n",
     "surrogates": "a = '\\ud800'\nF.cross_entropy(a, '\\udfff')\nsetattr(torch, a, a)\n",
 }  # fmt: skip
@@ -156,6 +161,62 @@ def test_the_key_of_an_unknown_does_not_grow_for_ever() -> None:
         value = value.derived("item", value)
         sizes.append(value.size)
     assert max(sizes) < 100
+
+
+MANY = {
+    "cases": "def f(x, a):\n  match a:\n" + "".join(f"    case {i}: x = x + {i}\n" for i in range(400)),
+    "ifs": "def f(x, a):\n" + "".join(f"  if a[{i}]: x = x + {i}\n" for i in range(400)),
+    "returns": "def f(x, a):\n" + "".join(f"  if a == {i}: return F.softmax(x, {i})\n" for i in range(400)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_what_is_known_of_a_value_stays_small(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards of alternatives are compared with one another: their facts must not grow with the lines."""
+    compared = 0
+    whole = facts._compatible
+
+    def compatible(a: Guard, b: Guard) -> bool:
+        nonlocal compared
+        compared += min(len(a), len(b))
+        return whole(a, b)
+
+    monkeypatch.setattr(facts, "_compatible", compatible)
+    (tmp_path / "program.py").write_text(HEAD + MANY[kind] + "  F.cross_entropy(x, a)\n" + TAIL)
+    assert "TLL101" in [f.code for f in linted(tmp_path / "program.py").findings]
+    assert compared < 400 * 200
+
+
+CALLS = {
+    "back": "".join(f"def f{i}(x, y):\n    return f{max(i - 1, 0)}(x, f{max(i - 2, 0)}(x, y)) + F.cross_entropy(x, y)\n" for i in range(300)),
+    "next": "".join(f"def f{i}(x, y):\n    return f{i + 1}(x, f{i + 2}(x, y)) + F.cross_entropy(x, y)\n" for i in range(300)),
+    "generators": "".join(f"def f{i}(x):\n    yield from f{max(i - 1, 0)}(x)\n    yield F.cross_entropy(x, x)\n" for i in range(300)),
+    "copies": "l = []\nm = nn.Linear(3, 4)\n" + again("l.append(copy.deepcopy(m))\nm.x = copy.deepcopy(l)", 300),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", CALLS)
+def test_all_that_is_done_is_linear_in_the_lines(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = Interpreter.begin_entry
+    steps: list[int] = []
+
+    def counted(self: Interpreter, limit: int = MAX_STEPS) -> None:
+        steps.append(self.steps)
+        begin(self, limit)
+
+    monkeypatch.setattr(Interpreter, "begin_entry", counted)
+    made = fresh_uid()
+    path = tmp_path / "program.py"
+    path.write_text(HEAD + CALLS[kind] + TAIL)
+    report = linted(path)
+    lines = path.read_text().count("\n")
+    assert sum(steps) < MAX_STEPS + FURTHER_STEPS + STEPS_PER_LINE * lines + LEAST_STEPS * len(steps)
+    assert fresh_uid() - made < 2_000_000
+    assert {s.reason for s in report.skipped} <= {IN_PART}
 
 
 @pytest.mark.parametrize("chain", ["a" + ".a" * 10_000, "a" + ".a()" * 10_000, "a" + "[0]" * 10_000])

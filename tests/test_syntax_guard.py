@@ -177,6 +177,8 @@ def test_limits_are_named_with_their_place() -> None:
     assert "2,000 branches" in trouble("if a: pass\n" + "elif b: pass\n" * 3_000).message
     assert "1,500 words and operators" in trouble("x = " + "1+" * 4_000 + "1\n").message
     assert "case pattern" in trouble("match x:\n  case " + "[" * 9 + "]" * 9 + ": pass\n").message
+    deep = ("f(" * 15 + "x" + ")" * 15 + "\n") * 2_000
+    assert "parsing it would take too long" in trouble(deep).message
     assert "100,000 statements" in trouble("x = 1\n" * 200_000).message
     assert "characters" in trouble("x = '" + "a" * 5_000_000 + "'\n").message
 
@@ -184,6 +186,8 @@ def test_limits_are_named_with_their_place() -> None:
 def test_what_people_write_is_below_the_limits() -> None:
     for text in (
         "x = " + "(" * 190 + ")" * 190,
+        ("f(" * 12 + "x" + ")" * 12 + "\n") * 20,
+        ("f(" * 4 + "x" + ")" * 4 + "\n") * 2_000,
         "x = " + " + ".join(f"a{i}" for i in range(700)),
         "if a: b\n" + "elif c: d\n" * 500,
         "x = (\n" + "    'text'\n" * 1_000 + ")",

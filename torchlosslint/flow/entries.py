@@ -14,8 +14,8 @@ from torchlosslint.syntax import ir
 
 # The steps of all module top levels, and again those of all functions that nothing calls, together:
 # linear in the lines, whatever the library.
-STEPS_PER_LINE = 4
-LEAST_TOTAL = 200_000
+STEPS_PER_LINE = 6
+FURTHER_STEPS = 16_000
 MANY_MODULES = 200
 COLLECT_EVERY = 400_000  # objects that came and did not go: scopes and instances have cycles
 MAX_REMEMBERED = 20_000  # calls; more only cost memory
@@ -24,7 +24,7 @@ MAX_REMEMBERED = 20_000  # calls; more only cost memory
 def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
     """Run every module, then every function and method that no run so far has called."""
     modules = [interpreter.program.file(path) for path in files]
-    total = max(LEAST_TOTAL, STEPS_PER_LINE * sum(info.lines for info in modules))
+    total = FURTHER_STEPS + STEPS_PER_LINE * sum(info.lines for info in modules)
     interpreter.module_share = Share(total, len(modules))
     further = interpreter.declared.losses if interpreter.declared is not None else frozenset[str]()
     relevance = Relevance((info.body for info in modules), further)

@@ -17,6 +17,8 @@ from torchlosslint.flow.values import (
 )
 
 TRUTH = ("truth",)
+MAX_FACTS = 64  # of an alternative; more are forgotten, so that it holds in more cases than it should
+MANY_ALTERNATIVES = 64  # of one value, from which on it is seen to at once that they are not too many
 
 
 def source(value: Unknown) -> tuple[str, object]:
@@ -40,11 +42,19 @@ def _compatible(a: Guard, b: Guard) -> bool:
         return False
     if len(a) > len(b):
         a, b = b, a
+    sources = {src for src, _, _ in a}
+    by_source: dict[object, list[tuple[object, bool]]] = {}
+    for src, what, polarity in b:
+        # That something is not this constant is contradicted by its being so alone.
+        if src in sources and (polarity or not _constant(what)):
+            by_source.setdefault(src, []).append((what, polarity))
     for src, what, polarity in a:
         if (src, what, not polarity) in b:
             return False
-        for other_src, other_what, other_polarity in b:
-            if other_src != src or other_what == what:
+        if not polarity and _constant(what):
+            continue
+        for other_what, other_polarity in by_source.get(src, ()):
+            if other_what == what:
                 continue
             if _ordered(what) and _disagree(what, polarity, other_what, other_polarity):  # type: ignore[arg-type]
                 return False
@@ -151,7 +161,8 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
         if type(value) is Choice:
             for inner, v in value.alts:
                 if compatible(guard, inner):
-                    flat.append((guard | inner, v))
+                    both = guard | inner
+                    flat.append((both if len(both) <= MAX_FACTS else inner, v))
         else:
             flat.append((guard, value))
     if not flat:
@@ -160,6 +171,10 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
         return flat[0][1]
     out: list[tuple[Guard, Value]] = []
     for guard, value in flat:
+        if len(out) >= MANY_ALTERNATIVES:
+            out = _squeeze(out)
+            if len(out) > MAX_ALTERNATIVES:
+                return Unknown("more than eight alternatives")
         for i, (other, known) in enumerate(out):
             if type(value) is Unknown and type(known) is Unknown and not (value.config or known.config):
                 # Nothing tells one from the other: one unknown, under what both have in common.

@@ -24,6 +24,7 @@ from torchlosslint.flow.values import (
     Place,
     Unknown,
     Value,
+    fresh_uid,
 )
 from torchlosslint.program.module import ModuleInfo
 from torchlosslint.program.program import Program
@@ -34,9 +35,10 @@ NORMAL, RETURN, BREAK, CONTINUE, RAISE = range(5)
 MAX_DEPTH = 40  # calls within calls
 MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 METHOD_STEPS = 4_000  # the same for a method that nothing calls
-LEAST_STEPS = 200  # for one of very many entries, when the others have used the steps up
+LEAST_STEPS = 25  # for one of very many entries, when the others have used the steps up
 MAX_INSTANCES = 4  # of a class, that are remembered
 TICKS = 8  # calls that cost as much as a statement
+MANY_VALUES = 64  # that one call makes (a copy of something large) cost as much as a statement
 MAX_RECURSION = 2  # times one function may be on the stack
 
 
@@ -79,6 +81,7 @@ class Machine:
         self.steps = 0
         self.limit = MAX_STEPS
         self.ticks = 0  # calls and elements so far: small parts of steps
+        self.made_before = fresh_uid()  # values, when steps were last counted by calls
         self.containers: list[int] = []  # ids of the Sequentials that are running
         self.called: set[int] = set()  # ids of function nodes that something called
         # id of ClassV -> the latest instances made of it or of its subclasses
@@ -135,7 +138,8 @@ class Machine:
         """Count a call or an element, which no statement accounts for; whether the budget is used up."""
         self.ticks += 1
         if not self.ticks % TICKS:
-            self.steps += 1
+            made, self.made_before = self.made_before, fresh_uid()
+            self.steps += 1 + (self.made_before - made) // MANY_VALUES
         return self.steps > self.limit
 
     def begin_entry(self, limit: int = MAX_STEPS) -> None:

@@ -28,6 +28,7 @@ from torchlosslint.flow.values import (
     Value,
 )
 from torchlosslint.syntax import ir
+from torchlosslint.syntax.limits import MAX_CHAIN
 
 
 def exec_block(m: Machine, body: list[ir.Stmt], frame: Frame) -> int:
@@ -274,7 +275,9 @@ def _match(m: Machine, s: ir.Match, frame: Frame) -> int:
             guard = equals(subject, constants[0].value, True)
             if m.consistent(failed | guard):
                 options.append((failed | guard, case.body))
-            failed = failed | equals(subject, constants[0].value, False)
+            # That it is this constant says that it is none of the others: not all need be listed.
+            if len(failed) < MAX_CHAIN:
+                failed = failed | equals(subject, constants[0].value, False)
         else:
             options.append((failed, case.body))
     if not closed:

@@ -51,14 +51,17 @@ MAX_STATEMENTS = 100_000
 MAX_CHARACTERS = 4_000_000
 """Length of a file after the cuts."""
 
-MAX_EFFORT_US = 2_000_000
-EFFORT_US_A_CHARACTER = 30
+MAX_EFFORT_US = 1_000_000
+EFFORT_US_A_CHARACTER = 15
 """Estimated microseconds for what is quadratic in a file, all of it together: so many and a
 few more for each character. A file with a finding is parsed twice."""
 
 # Below all of these a file is not looked at token by token.
 
 CALM_BRACKETS = 20
+CALM_DEPTH = 6
+CALM_DEEP = 100
+"""Brackets with more than CALM_DEPTH levels inside."""
 CALM_GROUP = 400
 """Operators, spaces and line ends inside one bracket (or one line)."""
 CALM_BRANCHES = 100

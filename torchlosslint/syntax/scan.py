@@ -12,6 +12,8 @@ from torchlosslint.syntax.limits import (
     BRACKET_TERMS,
     CALM_BRACKETS,
     CALM_BRANCHES,
+    CALM_DEEP,
+    CALM_DEPTH,
     CALM_GROUP,
     EFFORT_US_A_CHARACTER,
     KEPT_ELEMENTS,
@@ -69,9 +71,11 @@ def calm(text: str) -> bool:
     # Only operators, brackets, line ends and the spaces between words are left.
     data = _INDENT.sub(b"\n", data).translate(_ROUND, _WORDS)
     deepest = MAX_PATTERN if _MATCH.search(text) is not None else CALM_BRACKETS
-    for _ in range(deepest):
+    for depth in range(deepest):
         if _LONG_GROUP.search(data) is not None:
             return False
+        if depth == CALM_DEPTH and data.count(b"(") > CALM_DEEP:
+            return False  # what nests so deep is quadratic, and there is much of it
         smaller = _INNERMOST.sub(b"@", data)
         if len(smaller) == len(data):
             return data.count(b"(") <= deepest and _LONG_LINE.search(data) is None

@@ -224,7 +224,7 @@ def sliced_size(size: Any, item: SliceV) -> Any:
     vague = any(
         e is None and v != NONE for e, v in zip(ends, (item.start, item.stop, item.step), strict=True)
     )
-    if not isinstance(size, int) or vague:
+    if not isinstance(size, int) or vague or ends[2] == 0:
         return None
     return len(range(*slice(*ends).indices(size)))
 
