@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -266,3 +268,29 @@ def test_several_formats_at_once() -> None:
     assert json.loads(Path("out.sarif").read_text())["version"] == "2.1.0"
     assert json.loads(Path("out.json").read_text())["findings"][0]["code"] == "TLL101"
     assert sorted(p.name for p in Path().iterdir() if p.name.startswith(".")) == []
+
+
+def test_a_report_takes_the_place_of_the_old_one_whole() -> None:
+    Path("old").mkdir()
+    Path("old/out.json").write_text("{")
+    os.chmod("old/out.json", 0o640)
+    Path("out.json").symlink_to("old/out.json")
+    assert run("--format", "json:out.json").returncode == 1
+    assert Path("out.json").is_symlink()
+    assert json.loads(Path("old/out.json").read_text())["findings"]
+    assert stat.S_IMODE(os.stat("old/out.json").st_mode) == 0o640
+    assert os.listdir("old") == ["out.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_what_is_no_file_is_written_to() -> None:
+    """`--format json:/dev/stdout` and the like are no files whose place could be taken."""
+    os.mkfifo("pipe")
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(Path("pipe").read_text()))
+    reader.start()
+    done = run("--format", "json:pipe")
+    reader.join(timeout=60)
+    assert done.returncode == 1
+    assert json.loads(read[0])["findings"]
+    assert stat.S_ISFIFO(os.stat("pipe").st_mode)

@@ -150,3 +150,16 @@ def test_no_document_is_too_odd(value: Any) -> None:
 def test_lines_stay_where_they_are(lines: list[str]) -> None:
     lines = [line.replace("\n", "") for line in lines]
     assert len(plain(lines)) == len(lines)
+
+
+def test_percent_scripts_are_programs_as_they_are(tmp_path: Path) -> None:
+    """As jupytext writes them: cells are comments, and magics too."""
+    script = tmp_path / "n.py"
+    script.write_text(
+        "# %% [markdown]\n# # nn.CrossEntropyLoss()(x.softmax(1), y)\n# %%\n"
+        "import torch\nfrom torch import nn\n"
+        f"# %matplotlib inline\n# %%\n{MODEL}# %% the loss\n# !nvidia-smi\n"
+        + TRAIN.replace("%%time", "# %%time")
+    )
+    (finding,) = lint([str(script)], Settings(no_cache=True)).findings
+    assert (finding.code, finding.location.line, finding.location.cell) == ("TLL101", 16, None)

@@ -137,6 +137,17 @@ def test_sarif_of_a_notebook_names_the_cell() -> None:
     assert location["logicalLocations"][0]["name"] == "cell 7, line 2"
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_says_which_cell(name: str) -> None:
+    place = replace(at("train.ipynb", 22, 1, 5), cell=77)
+    step = FlowStep(replace(at("train.ipynb", 33, 1, 5), cell=66), "softmax")
+    text = rendered(name, Report([finding(place, step)], files_checked=1))
+    assert re.search(r"cell\W{1,3}77\W", text)
+    assert "22" in text
+    # The steps too, where the format has them.
+    assert name in ("concise", "gitlab") or re.search(r"cell\W{1,3}66\W", text)
+
+
 def test_sarif_paths_are_uris() -> None:
     findings = [finding(at("a b/ü#.py", 1, 1, 2)), finding(at("/abs/c.py", 1, 1, 2))]
     document = json.loads(rendered("sarif", Report(findings=findings)))

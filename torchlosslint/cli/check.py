@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import click
@@ -178,16 +177,10 @@ def exit_status(report: Report) -> int:
 
 def _save(path: str, pieces: Iterable[str]) -> None:
     """To a file, as a whole or not at all."""
-    target = Path(path)
+    from torchlosslint.sources.write import write_atomically
+
     try:
-        # Made beside the target, so that it can take its place in one step.
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with draft.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-                file.writelines(pieces)
-            os.replace(draft, target)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_atomically(path, "".join(pieces).encode("utf-8", "backslashreplace"))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error  # which would name the draft
         raise click.ClickException(f"cannot write {path}: {why}") from error

@@ -32,7 +32,9 @@ def _text(finding: Finding) -> str:
     where = "" if place.cell is None else f"cell {place.cell}, line {place.line}: "
     lines = [where + finding.message]
     for number, step in enumerate(finding.flow, 1):
-        lines.append(f"{number}. {step.location.path}:{step.location.line}: {step.note}")
+        at = step.location
+        cell = "" if at.cell is None else f"cell {at.cell}:"
+        lines.append(f"{number}. {at.path}:{cell}{at.line}: {step.note}")
     if finding.help:
         lines.append(f"help: {finding.help}")
     return "\n".join(map(safe, lines))

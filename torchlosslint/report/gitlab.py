@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from torchlosslint.finding import Report
+from torchlosslint.finding import Location, Report
 from torchlosslint.report.base import Options
 from torchlosslint.report.lines import fingerprints
 
@@ -20,16 +20,13 @@ def render(report: Report, options: Options) -> Iterator[str]:
     yield json.dumps(
         [
             {
-                "description": f"{finding.code}: {finding.message}",
+                "description": f"{finding.code}: {_cell(finding.location)}{finding.message}",
                 "check_name": finding.name,
                 "fingerprint": fingerprint,
                 "severity": _SEVERITIES[finding.severity],
                 "location": {
                     "path": finding.location.path,
-                    "positions": {
-                        "begin": {"line": finding.location.line, "column": finding.location.column},
-                        "end": {"line": finding.location.end_line, "column": finding.location.end_column},
-                    },
+                    "positions": _positions(finding.location),
                 },
             }
             for finding, fingerprint in zip(report.findings, fingerprints(report.findings), strict=True)
@@ -37,3 +34,17 @@ def render(report: Report, options: Options) -> Iterator[str]:
         indent=2,
     )
     yield "\n"
+
+
+def _cell(place: Location) -> str:
+    return "" if place.cell is None else f"cell {place.cell}, line {place.line}: "
+
+
+def _positions(place: Location) -> dict[str, dict[str, int]]:
+    """Where it is in the file. Lines of a notebook's cell are none of its file, and one has to be named."""
+    if place.cell is not None:
+        return {"begin": {"line": 1, "column": 1}, "end": {"line": 1, "column": 1}}
+    return {
+        "begin": {"line": place.line, "column": place.column},
+        "end": {"line": place.end_line, "column": place.end_column},
+    }

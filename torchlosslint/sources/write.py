@@ -8,8 +8,13 @@ import tempfile
 
 
 def write_atomically(path: str, data: bytes) -> None:
-    """Put `data` in the place of a file, whose permissions stay; a link stays a link. Raises OSError."""
+    """Put `data` in the place of a file, whose permissions stay; a link stays a link. What is no file
+    (/dev/stdout, a pipe) is written to. Raises OSError."""
     path = os.path.realpath(path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        with open(path, "wb") as device:
+            device.write(data)
+        return
     folder = os.path.dirname(path)
     handle, temporary = tempfile.mkstemp(prefix=".torchlosslint-", dir=folder)
     try:
