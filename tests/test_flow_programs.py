@@ -202,6 +202,32 @@ def not_yet(reason: str, body: str) -> Any:
                     continue
                 F.cross_entropy(net(images), labels)  # TLL101
         """,
+    loss_every_so_many_batches="""
+        from torch.utils.data import DataLoader, TensorDataset
+
+        net, step = Soft(), 0
+        for images, labels in DataLoader(TensorDataset(x, y)):
+            step += 1
+            if step % 100 == 0:
+                F.cross_entropy(net(images), labels)  # TLL101
+        """,
+    loss_every_so_many_steps="""
+        def train(loader, net=Soft(), step=0):
+            for images, labels in loader:
+                step = step + 1
+                if step == 100:
+                    F.cross_entropy(net(images), labels)  # TLL101
+        """,
+    loss_in_the_depth_of_loops="""
+        net = Raw()
+        for a in range(3):
+            for b in range(3):
+                for c in range(8):
+                    for d in range(2):
+                        for e in range(3):
+                            net = Soft() if e == 2 else net
+                            F.cross_entropy(net(x), y)  # TLL101
+        """,
     loss_in_while="""
         net, n = Soft(), 0
         while n < 1000:

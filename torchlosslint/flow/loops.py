@@ -14,11 +14,14 @@ from torchlosslint.flow.values import (
     COUNTER,
     Bound,
     Const,
+    DictV,
     ExtObj,
     Guard,
+    ListV,
     Place,
     StarV,
     SymInt,
+    Tensor,
     TupleV,
     Unknown,
     Value,
@@ -47,12 +50,13 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     if known and around > 1 and around * len(seen.items) > MAX_PASSES:
         known = False
     exits, frame.loop_exits = frame.loop_exits, []
-    m.loops.append((over_batches(iterable), averages.identity(iterable)))
+    batches = over_batches(iterable)
+    m.loops.append((batches, averages.identity(iterable)))
     if known:
         frame.passes = around * max(len(seen.items), 1)
         status = _unrolled(m, s, seen.items, frame)
     else:
-        status = _widened(m, s, seen, frame)
+        status = _widened(m, s, seen, frame, batches)
     frame.passes = around
     frame.loop_exits = exits
     if m.loops:
@@ -106,10 +110,19 @@ def _unrolled(m: Machine, s: ir.For, items: list[Value], frame: Frame) -> int:
     return NORMAL
 
 
-def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Frame) -> int:
+def _widened(
+    m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Frame, batches: bool = False
+) -> int:
     """Two passes: what the first wrote and still changes is unknown in the second; lists that
-    grew hold the first pass's additions any number of times, then the second's."""
+    grew hold the first pass's additions any number of times, then the second's. Of batches, of which
+    no program does something else with the last, one pass may do."""
     first, last = _passes(seen)
+    if batches and first:
+        last = first
+        for name in _counted_up(s.body):
+            held = frame.scope.names.get(name)
+            if isinstance(held, Const) and _number(held):
+                m.assign(ir.Name(0, name), m.unknown("changes in a loop"), frame)
     deep = frame.passes >= MAX_PASSES
     if deep and not first:
         first = last
@@ -129,7 +142,7 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
     if deep or (first == last and _settled(m, s, before, middle, frame.scope.names)):
         for ident, (target, key, old) in before.items():
             now = middle[ident]
-            if isinstance(old, Const) and _number(old) and now != old:
+            if isinstance(old, Const) and _number(old) and now != old and type(now) is not Tensor:
                 m.write(target, key, m.unknown("changes in a loop"))
             elif key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV) and now != old:
                 m.write(target, key, TupleV((*old.items, StarV(now.items[len(old.items) :]))))
@@ -153,6 +166,20 @@ def _widened(m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Fra
             if grown is not None:
                 m.write(target, key, grown)
     return RETURN if status == RETURN and not _may_fall_through(s) else NORMAL
+
+
+def _counted_up(body: list[ir.Stmt]) -> set[str]:
+    """Names that a body counts up: `step += 1`."""
+    found: set[str] = set()
+    for stmt in body:
+        if isinstance(stmt, ir.AugAssign):
+            if isinstance(stmt.target, ir.Name) and isinstance(stmt.value, ir.Const):
+                found.add(stmt.target.id)
+        elif isinstance(stmt, (ir.If, ir.For, ir.While)):
+            found |= _counted_up(stmt.body) | _counted_up(stmt.orelse)
+        elif isinstance(stmt, (ir.With, ir.Try)):
+            found |= _counted_up(stmt.body)
+    return found
 
 
 def _number(value: Const) -> bool:
@@ -182,12 +209,25 @@ def _settled(
             target is local or news[id(target)] == len(target) - (_CLASS in target and type(target) is dict)
         ):
             continue
+        # An attribute of something unknown, as new as a local variable.
+        if old is MISSING and target is m.overlay:
+            continue
         # Every pass begins by setting it.
         if target is local and key in targets:
             continue
         if isinstance(now, Unknown) and is_sum(m, now):
             return False
-        if isinstance(old, Const) and _number(old) and isinstance(now, (Const, Unknown)):
+        if isinstance(old, Const) and _number(old) and isinstance(now, (Unknown, SymInt)):
+            continue
+        if isinstance(old, SymInt) and isinstance(now, SymInt):
+            continue  # the size of another batch
+        # A number that is added up.
+        if type(now) is Tensor and now.grad is False and not any(kind == "sum" for kind, _ in now.roots):
+            if (isinstance(old, Const) and _number(old)) or (
+                type(old) is Tensor and old.grad is False and old.shape == now.shape == ()
+            ):
+                continue
+        if type(old) is type(now) and type(now) in (ListV, DictV) and old.attrs == now.attrs:  # type: ignore[union-attr]
             continue
         if key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV):
             n = len(old.items)
