@@ -1,6 +1,6 @@
 """What the runtime guard costs, as ratios of guarded over unguarded work in one process.
 
-    python benchmarks/runtime_cost.py [--blocks 800] [--json FILE]
+    python benchmarks/runtime_cost.py [--blocks 2000] [--json FILE]
 
 Each case is there twice: with torch's own class, which is watched, and with a twin of it that runs the
 same code unwatched. Short blocks of the two take turns in random order, a millisecond or so each, so that
@@ -201,7 +201,7 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--blocks", type=int, default=800)
+    parser.add_argument("--blocks", type=int, default=2000)
     parser.add_argument("--json")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -214,7 +214,7 @@ def main() -> None:
         ("256x1000", cross_entropy(256, 1000), 1, 1100),
         ("mlp step", mlp, 1, 1100),
     ):
-        found[name] = measure(case, twin, options.blocks if calls == 1 else options.blocks * 2, calls, warm)
+        found[name] = measure(case, twin, options.blocks, calls, warm)
     if torch.cuda.is_available():
         found["accelerator"] = torch.cuda.get_device_name()
         step = resnet18(nn.CrossEntropyLoss())
@@ -225,7 +225,7 @@ def main() -> None:
             step()
         torch.cuda.set_sync_debug_mode("default")
         wait = torch.cuda.synchronize
-        found["ResNet-18 step"] = measure(resnet18, twin, max(options.blocks // 8, 5), 5, 40, wait)
+        found["ResNet-18 step"] = measure(resnet18, twin, max(options.blocks // 20, 5), 5, 40, wait)
     uninstall()
     found["import seconds"] = import_seconds()
     for name, value in found.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -35,7 +35,7 @@ def replaced({params}):
     {x}_seen = None
     if tll_type({x}) is tll_tensor and tll_type({y}) is tll_tensor:
         try:
-            {x}_frame = tll_frame({depth})
+            {state}{x}_frame = tll_frame({depth})
             {x}_seen = tll_hot.get(({x}_frame.f_lasti, {which}, {x}.shape))
             if {x}_seen is not None:
                 {facts} = {x}_seen
@@ -49,7 +49,7 @@ def replaced({params}):
                     and ({y}_grad is None or {y}.requires_grad is {y}_grad)
                     {tests}
                 ):
-                    {x}_site.left -= 1
+                    {fetched}{x}_site.left -= 1
                 else:
                     {x}_seen = None
         except Exception:
@@ -57,7 +57,7 @@ def replaced({params}):
     if {x}_seen is None:
         return tll_run(({passed},), {{}})
     try:
-        {x}_result = tll_direct({passed})
+        {x}_result = tll_direct({given})
     except Exception as error:
         tll_explain({x}_site, ({passed},), error)
         raise
@@ -73,6 +73,53 @@ After = Callable[[Site, Any], None]
 def named(name: str, key: str) -> str:
     """What a global name of a replacement is called in the module that it lands in."""
     return f"_torchlosslint_{name[4:]}_{key}" if name.startswith("tll_") else name
+
+
+def copied(function: FunctionType, code: CodeType, space: dict[str, Any] | None = None) -> FunctionType:
+    """The same function, with its own code whatever becomes of the one in torch."""
+    found = FunctionType(
+        code,
+        function.__globals__ if space is None else space,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )
+    found.__kwdefaults__ = function.__kwdefaults__
+    return found
+
+
+class _Named:
+    """Stands for an argument, or for an attribute of the instance."""
+
+    def __init__(self, name: str, attribute: bool) -> None:
+        self.name, self.attribute = name, attribute
+
+
+class _Instance:
+    def __getattr__(self, name: str) -> _Named:
+        return _Named(name, True)
+
+
+def passed_on(forward: FunctionType, function: str, params: tuple[str, ...]) -> list[tuple[str, Any]] | None:
+    """What a forward gives to its function, found out by running it on stand-ins: (keyword or "", name of
+    an argument or attribute, or constant). None where it does anything besides."""
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    result = object()
+
+    def record(*args: Any, **kwargs: Any) -> Any:
+        calls.append((args, kwargs))
+        return result
+
+    space = {**forward.__globals__, "F": SimpleNamespace(**{function: record})}
+    try:
+        came = copied(forward, forward.__code__, space)(_Instance(), *[_Named(n, False) for n in params])
+    except Exception:  # it does other things too
+        return None
+    if came is not result or len(calls) != 1:
+        return None
+    found = [("", value) for value in calls[0][0]] + list(calls[0][1].items())
+    constants = (_Named, int, float, str, bool, type(None))
+    return found if all(isinstance(value, constants) for _, value in found) else None
 
 
 class Short:
@@ -104,6 +151,23 @@ class Short:
         self.config_of = operator.itemgetter(*self.settings) if self.settings else _nothing
         self.number = id(contract)  # there is one for each loss, for good
         self.function = contract.function.rpartition(".")[2]
+        self.attributes: list[str] = []
+        given = passed_on(function, self.function, self.params[1:]) if of_module and self.possible else None
+        self.possible = self.possible and (not of_module or given is not None)
+        self.given = ", ".join(self.params if given is None else map(self._spelled, given))
+
+    def _spelled(self, argument: tuple[str, Any]) -> str:
+        """An argument of the function as the replacement writes it."""
+        keyword, value = argument
+        if not isinstance(value, _Named):
+            spelled = repr(value)
+        elif not value.attribute:
+            spelled = value.name
+        else:
+            spelled = f"{self.params[1]}_{value.name}"
+            if value.name not in self.weights:
+                self.attributes.append(value.name)
+        return f"{keyword}={spelled}" if keyword else spelled
 
     def code(self, name: str, key: str) -> CodeType:
         """The replacement, whose global names end in `key`."""
@@ -111,8 +175,8 @@ class Short:
         tests = []
         if self.of_module:
             if self.settings:
-                tests.append(f"tll_config(self.__dict__) == {x}_config")
-            held = 'self.__dict__["_buffers"]["{0}"]'
+                tests.append(f"tll_config({x}_state) == {x}_config")
+            held = x + '_state["_buffers"]["{0}"]'
         else:
             tests.append(f"({''.join(n + ', ' for n in self.settings)}) == {x}_config")
             held = "{0}"
@@ -124,8 +188,11 @@ class Short:
         source = _HEAD.format(
             params=", ".join(self.params),
             passed=", ".join(self.params),
+            given=self.given,
+            fetched="".join(f'{x}_{n} = {x}_state["{n}"]; ' for n in self.attributes),
             x=x,
             y=y,
+            state=f"{x}_state = self.__dict__; " if self.of_module else "",
             depth=_DEPTH if self.of_module else 1,
             which="tll_id(self)" if self.of_module else self.number,
             facts=", ".join([f"{x}_{n}" for n in self.weights] + _FACTS.format(x=x, y=y).split()),
@@ -166,6 +233,8 @@ class Short:
             return
         if self.of_module:
             state = vars(args[0])
+            if any(hasattr(type(args[0]), n) for n in (*self.weights, *self.attributes)):
+                return  # a subclass that computes them
             config = self.config_of(state)
             weights = [state["_buffers"][n] for n in self.weights]
         else:

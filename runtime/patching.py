@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import torch
 from torch.compiler import is_compiling
 
-from torchlosslint.runtime.fast import Short, named
+from torchlosslint.runtime.fast import Short, copied, named
 
 is_dynamo_compiling = getattr(torch.compiler, "is_dynamo_compiling", is_compiling)  # says no at once
 _lock = threading.RLock()
@@ -54,16 +54,20 @@ class _Direct:
         return found if known is None else known.original
 
 
-def direct(function: FunctionType, known: tuple[str, ...] = ()) -> FunctionType:
-    """A copy of a forward that calls unpatched functions; `known` ones are looked up once, now."""
+def direct(function: FunctionType) -> FunctionType:
+    """A copy of a forward that calls unpatched functions."""
     space = dict(function.__globals__)
     if "F" in space:
-        found = space["F"] = _Direct(space["F"])
-        for name in known:
-            target = getattr(found, name, None)
-            if isinstance(target, FunctionType):
-                found.__dict__[name] = copied(target, target.__code__)
-    return copied(function, function.__code__, space)
+        space["F"] = _Direct(space["F"])
+    found: FunctionType = copied(function, function.__code__, space)
+    return found
+
+
+def unpatched(function: Any) -> Any:
+    """A copy of a function of torch that nobody patches; other things as they are."""
+    known = _patched.get(function) if isinstance(function, FunctionType) else None
+    found = function if known is None else known.original
+    return copied(found, found.__code__) if isinstance(found, FunctionType) else found
 
 
 class Replacement(NamedTuple):
@@ -75,19 +79,6 @@ class Replacement(NamedTuple):
 
 
 Make = Callable[[FunctionType], Replacement]
-
-
-def copied(function: FunctionType, code: CodeType, space: dict[str, Any] | None = None) -> FunctionType:
-    """The same function, with its own code whatever becomes of the one in torch."""
-    found = FunctionType(
-        code,
-        function.__globals__ if space is None else space,
-        function.__name__,
-        function.__defaults__,
-        function.__closure__,
-    )
-    found.__kwdefaults__ = function.__kwdefaults__
-    return found
 
 
 class Patch:

@@ -19,7 +19,7 @@ from torchlosslint.contracts import LossContract
 from torchlosslint.runtime import inspecting, results
 from torchlosslint.runtime.fast import After, Explain, Short
 from torchlosslint.runtime.findings import switch_off
-from torchlosslint.runtime.patching import Make, Replacement, direct
+from torchlosslint.runtime.patching import Make, Replacement, direct, unpatched
 from torchlosslint.runtime.session import WATCHED, Session
 from torchlosslint.runtime.sites import Site, find
 
@@ -83,8 +83,8 @@ def watch_module(contract: LossContract) -> Make:
                 results.after(session, site, contract, result, False)
             return result
 
-        fixed = direct(patched, (short.function,))
-        return Replacement(run, short, short.names(fixed, *_outcome(contract, True)))
+        function = unpatched(getattr(torch.nn.functional, short.function, None))
+        return Replacement(run, short, short.names(function, *_outcome(contract, True)))
 
     return make
 

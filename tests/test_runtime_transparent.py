@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def watched() -> Iterator[None]:
         yield
     assert seen.findings == []
     assert findings.broken() == []
+
+
+@contextmanager
+def nobody_watching() -> Iterator[None]:
+    from torchlosslint.runtime.session import WATCHED
+
+    inner = WATCHED.stack.pop()
+    WATCHED.renew()
+    yield
+    WATCHED.stack.append(inner)
+    WATCHED.renew()
 
 
 both = pytest.mark.parametrize("model", [ByModule, ByFunction])
@@ -144,17 +156,11 @@ def test_modes_see_no_operation_of_the_guard() -> None:
             self.seen.append(str(func))
             return func(*args, **(kwargs or {}))
 
-    from torchlosslint.runtime.session import WATCHED
-
-    net, top = known(ByModule), WATCHED.top
+    net = known(ByModule)
     with Recorded() as guarded_mode:
         net(X, Y)
-    WATCHED.top = None
-    try:
-        with Recorded() as mode:
-            net(X, Y)
-    finally:
-        WATCHED.top = top
+    with nobody_watching(), Recorded() as mode:
+        net(X, Y)
     assert guarded_mode.seen == mode.seen
 
 
@@ -194,14 +200,9 @@ def test_random_numbers_and_results_are_those_of_an_unguarded_run() -> None:
             loss.backward()
         return loss.item(), torch.rand(()).item()
 
-    from torchlosslint.runtime.session import WATCHED
-
-    with_guard, top = train(), WATCHED.top
-    WATCHED.top = None
-    try:
+    with_guard = train()
+    with nobody_watching():
         assert train() == with_guard
-    finally:
-        WATCHED.top = top
 
 
 def test_a_guarded_criterion_is_what_it_was(tmp_path: Path) -> None:
@@ -236,6 +237,55 @@ def test_functions_keep_identity_signature_and_pickle() -> None:
     assert pickle.loads(pickle.dumps(F.cross_entropy)) is F.cross_entropy
     assert list(inspect.signature(F.cross_entropy).parameters)[:3] == ["input", "target", "weight"]
     assert "def cross_entropy" in inspect.getsource(F.cross_entropy)
+
+
+# Losses with the settings that their functions take; calls of them are known to the guard by the fifth.
+MADE: list[Any] = [
+    nn.CrossEntropyLoss(weight=torch.tensor([0.2, 1.0, 3.0]), ignore_index=2, label_smoothing=0.1),
+    nn.NLLLoss(weight=torch.tensor([0.2, 1.0, 3.0]), ignore_index=1, reduction="sum"),
+    nn.MultiMarginLoss(p=2, margin=0.4, weight=torch.tensor([0.2, 1.0, 3.0])),
+    nn.BCELoss(weight=torch.tensor([0.2, 1.0, 3.0])),
+    nn.BCEWithLogitsLoss(weight=torch.tensor([0.2, 1.0, 3.0]), pos_weight=torch.tensor([2.0, 0.5, 1.0])),
+    nn.MultiLabelSoftMarginLoss(weight=torch.tensor([0.2, 1.0, 3.0])),
+    nn.SoftMarginLoss(reduction="none"),
+    nn.KLDivLoss(reduction="batchmean", log_target=True),
+    nn.L1Loss(reduction="sum"),
+    nn.MSELoss(),
+    nn.SmoothL1Loss(beta=0.3),
+    nn.HuberLoss(delta=0.3),
+    nn.PoissonNLLLoss(log_input=False, full=True, eps=1e-3),
+    nn.HingeEmbeddingLoss(margin=0.7),
+]
+
+
+@pytest.mark.parametrize("criterion", MADE, ids=lambda criterion: type(criterion).__name__)
+def test_results_are_those_of_the_unguarded_loss(criterion: Any) -> None:
+    """Also after a setting was changed, and for a subclass that computes one."""
+    name = type(criterion).__name__
+    x, y = torch.randn(6, 3), torch.rand(6, 3)
+    if name in ("NLLLoss", "KLDivLoss"):
+        x, y = x.log_softmax(1), y.log_softmax(1)
+    if name in ("BCELoss", "PoissonNLLLoss"):
+        x = x.sigmoid()
+    if name in ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss"):
+        y = torch.tensor([0, 1, 2, 0, 2, 1])
+    if name in ("SoftMarginLoss", "HingeEmbeddingLoss"):
+        y = y.round() * 2 - 1
+
+    class Summing(type(criterion)):  # type: ignore[misc]
+        reduction = property(lambda self: "sum", lambda self, value: None)
+
+    other = Summing()
+    other.__dict__.update(vars(criterion))
+    for made in (criterion, other):
+        with nobody_watching():
+            expected = made(x, y)
+        assert all(torch.equal(made(x, y), expected) for _ in range(6))
+        made.reduction = "sum"
+        assert made(x, y).dim() == 0
+        with nobody_watching():
+            expected = made(x, y)
+        assert torch.equal(made(x, y), expected)
 
 
 def test_a_replaced_function_is_used_by_the_class(monkeypatch: pytest.MonkeyPatch) -> None:
