@@ -28,6 +28,8 @@ layer, x, one = nn.Linear(4, 3), torch.randn(5, 4), nn.Linear(4, 1)
         ("F.binary_cross_entropy(one(x).sigmoid(), torch.randint(0, 2, (5, 1)))", "1.6", "TLL302", "TLL302"),
         # A column beside a row: taken one by one, with a warning.
         ("F.binary_cross_entropy(one(x).sigmoid(), torch.rand(5))", "1.4", "TLL304 warns", "TLL304 raises"),
+        ("F.binary_cross_entropy(layer(x).sigmoid(), torch.rand(15))", "1.4", "", "TLL303 it raises"),
+        ("F.binary_cross_entropy(layer(x).sigmoid(), torch.rand(5, 4))", "1.4", "TLL303", "TLL303"),
         ("F.mse_loss(one(x), torch.rand(5))", "1.4", "TLL304 torch warns", "TLL304 torch warns"),
         # Old names of the reduction, and a reduction that is not there yet.
         ("nn.MSELoss(size_average=False)(layer(x), torch.rand(5, 3))", "0.4", "", "TLL503"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from torchlosslint.contracts.base import CLASS_INDEX_OR_PROBS, RAISE
+from torchlosslint.contracts.versions import BCE_SAME_SHAPE, before
 from torchlosslint.flow.domain import ONEHOT
-from torchlosslint.flow.values import Tensor
+from torchlosslint.flow.values import Shape, Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
 
 from .common import (
@@ -105,8 +107,16 @@ def _elements(use: LossUse, scores: Tensor, target: Tensor) -> Iterable[Problem]
         unequal and use.contract.raises_on_size == RAISE and use.contract.on_broadcast == RAISE
     ):
         return
+    if use.contract.key == "bce" and before(use.torch, BCE_SAME_SHAPE) and _maybe_as_many(a, b):
+        return
     yield Problem(
         f"{use.name} compares element by element, and gets shapes {written(a)} and {written(b)}: it raises.",
         "Bring both to the same shape.",
         tensor=target,
     )
+
+
+def _maybe_as_many(a: Shape, b: Shape) -> bool:
+    """Whether two shapes may have as many elements."""
+    known = all(isinstance(size, int) for size in (*a, *b))
+    return not known or prod(a) == prod(b)
