@@ -227,7 +227,7 @@ def _settled(
                 type(old) is Tensor and old.grad is False and old.shape == now.shape == ()
             ):
                 continue
-        if type(old) is type(now) and type(now) in (ListV, DictV) and old.attrs == now.attrs:  # type: ignore[union-attr]
+        if type(old) is type(now) and type(now) in (ListV, DictV) and old.attrs == now.attrs:
             continue
         if key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV):
             n = len(old.items)
