@@ -129,6 +129,20 @@ def test_lines_that_are_cut_in_two(project: Project) -> None:
     assert "ignore[TLL104, TLL101] why" in text or after == before
 
 
+def test_keys_that_are_there_twice(project: Project) -> None:
+    """The last one counts, for us as for everybody who reads JSON."""
+    first, last = (json.dumps(code([*SETUP, f"\n{name} = {LOSS}"])) for name in "ab")
+    cell = last.replace(
+        '"source": ', '"cell_type": "markdown", "source": "x", "cell_type": "code", "source": '
+    )
+    project.put(
+        "n.ipynb", f'{{"cells": [{first}, {first}], "cells": [{{"a": 1}}, {cell}], "metadata": {{}}}}'
+    )
+    before = Path("n.ipynb").read_text()
+    assert project.run("--add-ignores", "known").out == "suppressed 1 finding in 1 file\n"
+    assert Path("n.ipynb").read_text() == before.replace(f"b = {LOSS}", f"b = {LOSS}  {IGNORE}")
+
+
 _TEXT = st.text(alphabet='ab\\"/\né\U0001f525\ud83d\udd25\u2028 ', max_size=12)
 
 

@@ -94,10 +94,13 @@ def _notebook(path: str, data: bytes, findings: list[Finding], reason: str, out:
     if text.encode(encoding, "surrogatepass") != data:
         return f"its encoding, {encoding}, would not survive"
     cells = code_cells(text)
+    odd = "its cells are laid out so that no line of them can be changed alone"
     works: dict[int, _Work] = {}
     changes: list[Change] = []
     for number in dict.fromkeys(finding.location.cell or 0 for finding in findings):
         group = [finding for finding in findings if (finding.location.cell or 0) == number]
+        if number not in cells:
+            return odd
         cell = cells[number].text
         # What IPython alone understands is harmless in the source, and its lines are the same.
         work = works[number] = _work(cell, source.cell(number), group, reason)
@@ -105,7 +108,7 @@ def _notebook(path: str, data: bytes, findings: list[Finding], reason: str, out:
     try:
         new = changed(text, cells, changes)
     except OddLayoutError:
-        return "its cells are laid out so that no line of them can be changed alone"
+        return odd
     return _write(path, new.encode(encoding, "surrogatepass"), works.values(), out)
 
 

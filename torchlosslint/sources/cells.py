@@ -123,9 +123,9 @@ def _cells(text: str) -> list[int]:
         return [start for start, _ in _elements(text, top["cells"])]
     out: list[int] = []
     for sheet, _ in _elements(text, top["worksheets"]) if "worksheets" in top else ():  # nbformat 3
-        for key, start, _ in _members(text, sheet) if text[sheet] == "{" else ():
-            if key == "cells" and text[start] == "[":
-                out += [first for first, _ in _elements(text, start)]
+        held = {key: start for key, start, _ in _members(text, sheet)}
+        if "cells" in held:
+            out += [first for first, _ in _elements(text, held["cells"])]
     return out
 
 
