@@ -36,6 +36,14 @@ def test_text_fits_the_terminal_and_says_all(rule: Rule, width: int) -> None:
     assert not missing
 
 
+def test_comments_beside_code_come_closer_where_there_is_no_room() -> None:
+    rule = next(r for r in RULES if r.code == "TLL110")
+    line = "        loss = F.cross_entropy(scores, y)"
+    mark = "# the same in one step"
+    assert f"{line}  {mark}" in list(text(rule, Options(width=80)))
+    assert f"{line}                     {mark}" in list(text(rule, Options(width=100)))
+
+
 def test_colors_change_nothing_else() -> None:
     rule = next(r for r in RULES if r.code == "TLL101")
     colored = list(text(rule, Options(color=True, width=100)))

@@ -108,6 +108,8 @@ def text(rule: Rule, options: Options) -> Iterator[str]:
                 yield from wrap(line, width, "    ") if line else [""]
             else:
                 code, mark, comment = line.partition("  #")
+                if len(line) + 4 > width:
+                    code = code.rstrip()  # comments that stand in one column come closer
                 yield "    " + safe(code) + (paint(safe(mark + comment), _DIM) if mark else "")
 
 
