@@ -135,10 +135,13 @@ def _drop(patches: list[Patch]) -> None:
 
 def _class_patches() -> list[Patch]:
     from torchlosslint.contracts import ALL
-    from torchlosslint.runtime.constructing import watch_constructor
+    from torchlosslint.runtime.constructing import watch_activation, watch_constructor
     from torchlosslint.runtime.watch import watch_module
 
-    found: list[Patch | None] = []
+    found: list[Patch | None] = [
+        patch(cls.__init__, cls.__name__, watch_activation)
+        for cls in (torch.nn.Softmax, torch.nn.LogSoftmax, torch.nn.Softmin)
+    ]
     for contract in ALL:
         cls = _resolve(contract.module)
         if cls is not None and "forward" in vars(cls):

@@ -41,6 +41,32 @@ def watch_constructor(original: FunctionType) -> Replacement:
     return Replacement(run)
 
 
+_FUNCTIONS = {"Softmax": "softmax", "LogSoftmax": "log_softmax", "Softmin": "softmin"}
+
+
+def watch_activation(original: FunctionType) -> Replacement:
+    """The replacement of the __init__ of an activation, which may be given scores where a dim belongs."""
+
+    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        session = WATCHED.top
+        if session is not None and any(isinstance(v, torch.Tensor) for v in (*args[1:], *kwargs.values())):
+            try:
+                title = next(c.__name__ for c in type(args[0]).__mro__ if c.__name__ in _FUNCTIONS)
+                site = find(sys._getframe(1), session.sites, f"{title}()")
+                problem = Problem(
+                    "TLL501",
+                    f"The constructor of {title} gets a tensor, which the instance wants.",
+                    f"Say {title}(dim=1)(scores), or F.{_FUNCTIONS[title]}(scores, dim=1).",
+                )
+            except Exception as error:
+                switch_off("constructor", error)
+            else:
+                session.take(site, (problem,))
+        return original(*args, **kwargs)
+
+    return Replacement(run)
+
+
 def _loss(made: type, original: FunctionType) -> tuple[str, LossContract | None]:
     """The contract of what is made, and its name where that is an old one; nothing where this is not
     its own constructor, but one that it calls."""

@@ -12,7 +12,7 @@ from torchlosslint.contracts import LossContract
 from torchlosslint.runtime.call import Call, bind
 from torchlosslint.runtime.checks import metadata, sequences
 from torchlosslint.runtime.checks.activation import activation
-from torchlosslint.runtime.checks.measure import counts, facts_of, measure, pack, weighed
+from torchlosslint.runtime.checks.measure import counts, facts_of, masked, measure, pack, weighed
 from torchlosslint.runtime.checks.trail import trail
 from torchlosslint.runtime.fast import HOT
 from torchlosslint.runtime.findings import LossMisuseError, Problem, is_broken, switch_off
@@ -148,6 +148,7 @@ def _values(session: Session, site: Site, call: Call) -> tuple[Problem, ...]:
         device = call.input.device.type
         with torch.no_grad(), torch.autocast(device if device != "cpu" else "cpu", enabled=False):
             numbers = measure(call)
+            masked(call, numbers)
             labels = counts(call)
             if labels is not None:
                 weighed(call, labels, numbers)

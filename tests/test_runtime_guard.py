@@ -336,3 +336,45 @@ def test_a_call_that_was_seen_before_goes_a_short_way(loss: Any) -> None:
             assert entered(step) == short
     assert short - alone <= 7
     assert sum(site.calls for site in seen.sites.values()) == 14
+
+
+def scores_times(mask: Any) -> list[str]:
+    """The codes that scores give which were multiplied by this mask."""
+    with runtime.guarded("log") as seen:
+        F.cross_entropy(nn.Linear(4, 10)(torch.randn(8, 4)) * mask, torch.randint(0, 10, (8,)))
+    return [f.code for f in seen.findings]
+
+
+def test_dropout_on_scores_is_known_by_its_zeros() -> None:
+    torch.manual_seed(0)
+    for p in (0.1, 0.5, 0.8):
+        assert scores_times(F.dropout(torch.ones(8, 10), p)) == ["TLL106"]
+    kept = torch.ones(8, 10)
+    kept[0, 0] = 0
+    own_classes = 2 * (torch.arange(10) % 2).expand(8, 10).float()
+    for mask in (kept, kept * 2, own_classes, F.dropout(torch.ones(8, 10), 0.5) / 2, torch.rand(8, 10), 2.0):
+        assert scores_times(mask) == []
+
+
+def test_class_weights_that_are_the_counts_are_told_and_their_inverse_is_not() -> None:
+    torch.manual_seed(0)
+    labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
+    counts = torch.bincount(labels).float()
+    for weight, codes in ((counts, ["TLL403"]), (counts.sum() / counts, []), (torch.ones(3) * 500, [])):
+        with runtime.guarded("log") as seen:
+            for batch in labels[torch.randperm(1000)].split(100):
+                F.cross_entropy(torch.randn(100, 3), batch, weight=weight)
+        assert [f.code for f in seen.findings] == codes
+
+
+@pytest.mark.parametrize("made", [nn.Softmax, nn.LogSoftmax, nn.Softmin])
+def test_an_activation_whose_constructor_gets_scores(made: Any) -> None:
+    with runtime.guarded("log") as seen:
+        made(dim=1)
+        made(1)
+        made(torch.randn(3, 4))
+    assert [f.code for f in seen.findings] == ["TLL501"]
+    assert f"{made.__name__}(dim=1)(scores)" in seen.findings[0].help
+    function = seen.findings[0].help.split("F.")[1].split("(")[0]
+    scores = torch.randn(3, 4)
+    assert torch.equal(getattr(F, function)(scores, dim=1), made(dim=1)(scores))

@@ -151,6 +151,23 @@ def counts(call: Call) -> torch.Tensor | None:
     return found.scatter_add_(0, flat.clamp(0, classes - 1), valid.long())
 
 
+SCORED = ("cross_entropy", "bce_with_logits", "multilabel_soft_margin")
+
+
+def masked(call: Call, found: dict[str, torch.Tensor]) -> None:
+    """What scores were multiplied by last: on the CPU, dropout is a product with zeros and 1 / (1 - p)."""
+    node = call.input.grad_fn
+    if call.key not in SCORED or node is None or node.name() != "MulBackward0":
+        return
+    mask = node._saved_other
+    if not isinstance(mask, torch.Tensor) or mask.shape != call.input.shape or mask.requires_grad:
+        return
+    high = mask.amax()
+    found["mask max"], found["mask zeros"] = high, (mask == 0).sum()
+    found["mask rest"] = ((mask != 0) & (mask != high)).sum()
+    found["mask rows"] = (mask != mask[:1]).any()
+
+
 def weighed(call: Call, labels: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
     """How far class weights are from the shares of the labels in this batch: counts are close to them."""
     weight = call.config.get("weight")

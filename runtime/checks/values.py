@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from torchlosslint.contracts import base as b
@@ -25,6 +26,7 @@ def judge(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
         yield from _not_finite(f)
     yield from _weights(f)
     yield from _counts(f, streak)
+    yield from _dropout(f)
     if not n.get("x nan"):
         yield from _input(f, streak)
     if not n.get("y nan"):
@@ -85,6 +87,25 @@ def _counts(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]
         yield problem
     elif "weight whole" in n:
         yield from _habit(f, streak, "counts", whole and apart < NEAR, problem)
+
+
+def _dropout(f: Facts) -> Iterator[Problem]:
+    """Factors of 0 and 1 / (1 - p) alone, other ones in each row, and about a share of p zeros."""
+    n, size = f.numbers, math.prod(f.input_shape)
+    scale, zeros = n.get("mask max", 0.0), n.get("mask zeros", 0.0)
+    if not scale > 1 or not zeros or n["mask rest"] or not n["mask rows"]:
+        return
+    share = 1 - 1 / scale
+    if abs(zeros - share * size) <= 4 * math.sqrt(size * share * (1 - share)):
+        yield Problem(
+            "TLL106",
+            f"{f.name} gets scores after dropout (p = {share:.2g}): at random a class gets the score 0 in "
+            "training.",
+            "Put dropout before the last linear layer.",
+            LIKELY,
+            _shown(f, "mask max", "mask zeros"),
+            severity="warning",
+        )
 
 
 def _input(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
