@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rewriting import reordered, spread
 
 from torchlosslint.config import Settings
 from torchlosslint.engine import lint
@@ -245,6 +246,15 @@ def loop_of(case: Case, call: str) -> str:
             "            self.step(images, labels)\n\n\n"
             f'if __name__ == "__main__":\n    Trainer({net}).fit(DataLoader([]))\n'
         )
+    if case.loop == "lightning":  # nothing of the program calls the step
+        return (
+            "class Task(pl.LightningModule):\n    def __init__(self, net):\n        super().__init__()\n"
+            "        self.net = net\n\n    def training_step(self, batch, batch_idx):\n"
+            "        images, labels = batch\n        net = self.net\n"
+            + "".join(f"        {step}\n" for step in steps[:2])
+            + "        return loss\n\n\n"
+            f"pl.Trainer(max_epochs=3).fit(Task({net}), DataLoader([]))\n"
+        )
     assert case.loop == "closure"
     return (
         "def make_step(net):\n    def step(images, labels):\n" + indented(2) + "        return loss\n\n"
@@ -256,6 +266,7 @@ IMPORTS = """\
 import functools
 from collections import OrderedDict
 
+import pytorch_lightning as pl
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -345,7 +356,7 @@ cases = st.builds(
     criterion=st.sampled_from(
         ["variable", "attribute", "dict", "inline", "functional", "partial", "own", "factory"]
     ),
-    loop=st.sampled_from(["function", "script", "method", "closure"]),
+    loop=st.sampled_from(["function", "script", "method", "closure", "lightning"]),
     output=st.sampled_from(["tensor", "tuple", "dict"]),
     wrap=st.integers(0, len(WRAPS) - 1),
     carrier=st.integers(0, len(CARRIERS) - 1),
@@ -387,6 +398,9 @@ def test_other_names_order_and_files_change_nothing(case: Case, seed: int) -> No
         )
     ]
     assert verdicts[0] == verdicts[1] == verdicts[2]
+    text = files_of(replace(case, files=1))["run.py"]
+    for other in (spread(text, seed), ast.unparse(reordered(ast.parse(text), seed))):
+        assert sorted(code for code, _, _ in verdict({"run.py": other})[0]) == verdicts[0], other
 
 
 # ---- programs without sense --------------------------------------------------------------
