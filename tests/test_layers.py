@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,3 +152,27 @@ def test_continuous_integration_runs_the_readmes_test_command() -> None:
     commands = blocks[-1]
     assert commands[-1].startswith("python -m pytest")
     assert commands[-1] in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs tomllib")
+def test_what_tests_cannot_do_without_comes_with_the_test_extra() -> None:
+    """Otherwise the tests of the hook, the site and the like would be skipped, and nobody would know."""
+    import tomllib
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    listed = {
+        re.split(r"[<>=\[;]", each)[0]
+        for name in ("runtime", "watch", "docs", "test")
+        for each in extras[name]
+    }
+    assert "torchlosslint[runtime,watch,docs]" in extras["test"]
+    known_as = {"pre_commit": "pre-commit", "material": "mkdocs-material", "yaml": "mkdocs"}
+    # Two large libraries that only add to what is shown otherwise; a part of Python; a part of this package.
+    further = {"accelerate", "transformers", "tomllib", "torchlosslint"}
+    wanted = {
+        module.split(".")[0]
+        for path in (ROOT / "tests").glob("test_*.py")
+        for module in re.findall(r'importorskip\("([\w.]+)"', path.read_text("utf-8"))
+    }
+    assert {"pre_commit", "mkdocs", "watchfiles"} <= wanted
+    assert {known_as.get(module, module) for module in wanted - further} <= listed
