@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,27 @@ def test_the_test_of_the_page_passes(site: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("broken", "why"),
+    [
+        ("import no_such_module\n", "ModuleNotFoundError: No module named"),
+        ("def rules():\n    return [1]\n", "'code'"),
+    ],
+)
+def test_a_package_that_cannot_be_loaded_is_named(site: Path, tmp_path: Path, broken: str, why: str) -> None:
+    for path in site.iterdir():
+        if path.suffix == ".dist-info":
+            shutil.copytree(path, tmp_path / path.name)
+    (tmp_path / "acme_loss_rules.py").write_text(broken)
+    (tmp_path / "train.py").write_text(PROGRAM)
+    for args in (["train.py"], ["rules"], ["explain", "TLL101"]):
+        done = tool(tmp_path, *args, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith(
+            "Error: the rules of acme-loss-rules (acme_loss_rules:rules) cannot be loaded: "
+        )
+        assert why in done.stderr
+        assert done.stderr.count("\n") == 1

@@ -161,15 +161,27 @@ class Rule:
         return ()
 
 
+class RulesError(ValueError):
+    """The rules of an installed package cannot be had."""
+
+
 def load_rules() -> list[Rule]:
     """All rules of all installed distributions (entry-point group `torchlosslint.rules`), by code.
 
-    An entry point names a callable that returns the rules of its distribution.
+    An entry point names a callable that returns the rules of its distribution. Raises RulesError.
     """
     found: dict[str, Rule] = {}
     for point in entry_points(group="torchlosslint.rules"):
-        for rule in point.load()():
-            found.setdefault(rule.code, rule)
+        try:
+            for rule in point.load()():
+                found.setdefault(rule.code, rule)
+        except Exception as error:
+            package = point.dist.name if point.dist is not None else point.value
+            why = f"{type(error).__name__}: {error}"
+            if getattr(error, "name", "") == "torchlosslint.rules":
+                # The source folder shadows what is installed, and has its rules elsewhere.
+                why += "; in the folder of the sources say `torchlosslint`, not `python -m torchlosslint`"
+            raise RulesError(f"the rules of {package} ({point.value}) cannot be loaded: {why}") from error
     return [found[code] for code in sorted(found)]
 
 

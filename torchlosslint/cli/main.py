@@ -94,15 +94,19 @@ def main(args: list[str] | None = None) -> int:
         click.echo("torchlosslint: interrupted", err=True)
         return FAILED
     except Exception as error:
-        _internal(error, verbose="--verbose" in (sys.argv[1:] if args is None else args))
+        _tell(error, verbose="--verbose" in (sys.argv[1:] if args is None else args))
         return FAILED
     return result if isinstance(result, int) else 0
 
 
-def _internal(error: Exception, verbose: bool) -> None:
+def _tell(error: Exception, verbose: bool) -> None:
     if verbose:
         import traceback
 
         traceback.print_exception(error)
+    rule = sys.modules.get("torchlosslint.rule")  # whose import would make --help slow
+    if rule is not None and isinstance(error, getattr(rule, "RulesError", ())):
+        click.echo(f"Error: {error}", err=True)
+        return
     hint = "" if verbose else " (--verbose shows where)"
     click.echo(f"torchlosslint: internal error: {type(error).__name__}: {error}{hint}", err=True)
