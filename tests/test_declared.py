@@ -34,6 +34,10 @@ def test_a_loss_that_is_not_in_sight(project: Project) -> None:
     assert project.found() == []
     project.write(train=USE.replace("torch.softmax(layer(x), 1)", "layer(x)"))
     assert project.found() == ["train.py:6 TLL115"]
+    flags = ('losses."pkg.Focal".arguments=["input", "y"]', 'losses."pkg.Focal".input=probabilities')
+    for given in (flags, flags[::-1]):  # in any order
+        config = [word for flag in given for word in ("--config", flag)]
+        assert project.found("--isolated", *config) == ["train.py:6 TLL115"]
 
 
 @pytest.mark.parametrize(

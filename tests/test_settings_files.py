@@ -275,6 +275,7 @@ def test_mistakes_in_pyproject(project: Project) -> None:
         (["--config", "select"], "write --config KEY=VALUE"),
         (["--config", "selct=ALL"], "--config selct=ALL: unknown key 'selct'; did you mean select?"),
         (["--config", "select=TLL1O1"], "did you mean TLL101?"),
+        (["--config", 'losses."p.F".arguments=["a"]'], "losses.\"p.F\" does not say 'input'"),
         (["--config", "extend=a.toml"], "only a file can extend another"),
         (["--config", "severity=1", "--config", "severity.TLL101=note"], "severity is a table"),
         (["--show-files", "--show-settings"], "--show-settings and --show-files cannot be had together"),

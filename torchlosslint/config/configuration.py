@@ -205,6 +205,7 @@ class Configuration:
 def flag_table(pairs: Sequence[str], rules: Iterable[RuleLike]) -> dict[str, Any]:
     """What `--config KEY=VALUE` says, as a file would; `a.b=x` is a key of a table."""
     table: dict[str, Any] = {}
+    missing = ""
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
@@ -225,10 +226,15 @@ def flag_table(pairs: Sequence[str], rules: Iterable[RuleLike]) -> dict[str, Any
         try:
             keys.check(table)
             check_selectors(table, list(rules))
+            missing = ""
+        except keys.Missing as bad:
+            missing = f"--config {pair}: {bad.message}"  # which the next one may say
         except keys.Bad as bad:
             raise ConfigError(f"--config {pair}: {bad.message}") from None
         if "extend" in table:
             raise ConfigError(f"--config {pair}: only a file can extend another")
+    if missing:
+        raise ConfigError(missing)
     return table
 
 

@@ -132,6 +132,10 @@ class Bad(Exception):
         self.message = message
 
 
+class Missing(Bad):
+    """A key that has to be there is not, or not yet."""
+
+
 def check(table: dict[str, Any]) -> None:
     """Raises Bad for the first key or value that will not do."""
     for name, value in table.items():
@@ -188,7 +192,7 @@ def _entry(key: Key, value: Any, path: tuple[str, ...]) -> None:
             raise Bad((*path, name), _unknown("key", name, fields))
         _check(fields[name], inner, (*path, name))
     if key.fields[0].name not in value:
-        raise Bad(path, f"{_shown(path)} does not say {key.fields[0].name!r}")
+        raise Missing(path, f"{_shown(path)} does not say {key.fields[0].name!r}")
     if "arguments" in value and value.get("argument", "") not in ("", *value["arguments"]):
         raise Bad((*path, "argument"), f"{value['argument']!r} is none of the arguments")
 
