@@ -1,13 +1,14 @@
 """What the runtime guard costs, as ratios of guarded over unguarded work in one process.
 
-    python benchmarks/runtime_cost.py [--blocks 2000] [--json FILE]
+    python benchmarks/runtime_cost.py [--blocks 1000] [--json FILE]
 
-Each case is there twice: with torch's own class, which is watched, and with a twin of it that runs the
-same code unwatched. Short blocks of the two take turns in random order, a millisecond or so each, so that
-whatever else the machine does meets both. Two ratios are given: of the fastest blocks, and of the lower
-quartiles, which is the one to hold against the limit; behind it the lowest and the highest of five
-that the blocks are dealt out to, and the difference in microseconds a step. The guard has seen every
-call before (steady state): its checks of numbers, which thin out by powers of two, are not in it.
+Each case has three losses on the same network and data: torch's own class, which is watched, and two twins
+of it that run the same code unwatched. Short blocks of the three take turns in random order, a few
+milliseconds each, so that whatever else the machine does meets all. Two ratios of guarded over unguarded are
+given: of the lower quartiles, which is the one to hold against the limit, with the lowest and the highest
+of five hands that the blocks are dealt out to; and of the fastest blocks. "noise" is the ratio of the
+quartiles of the two twins, which would be 1 on a quiet machine. The guard has seen every call before
+(steady state): its checks of numbers, which thin out by powers of two, are not in it.
 
 On a machine with an accelerator a ResNet-18 step is timed there as well, and
 torch.cuda.set_sync_debug_mode("error") holds the guard to its word that it never waits.
@@ -56,16 +57,15 @@ def copied(function: Any, functional: Any = None) -> types.FunctionType:
 
 
 Step = Callable[[], None]
-Case = Callable[[nn.Module], Step]
+Case = Callable[[nn.Module], Step]  # the same network and data, with this loss
 
 
 def cross_entropy(rows: int, classes: int) -> Case:
     """Forward and backward of the loss alone."""
+    x = torch.randn(rows, classes, requires_grad=True)
+    y = torch.randint(0, classes, (rows,))
 
     def case(loss: nn.Module) -> Step:
-        x = torch.randn(rows, classes, requires_grad=True)
-        y = torch.randint(0, classes, (rows,))
-
         def step() -> None:
             x.grad = None
             loss(x * 1.0, y).backward()
@@ -75,25 +75,28 @@ def cross_entropy(rows: int, classes: int) -> Case:
     return case
 
 
-def training(net: nn.Module, loss: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Step:
+def training(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Case:
     """A whole training step."""
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
 
-    def step() -> None:
-        optimizer.zero_grad()
-        loss(net(x), y).backward()
-        optimizer.step()
+    def case(loss: nn.Module) -> Step:
+        def step() -> None:
+            optimizer.zero_grad()
+            loss(net(x), y).backward()
+            optimizer.step()
 
-    return step
+        return step
+
+    return case
 
 
-def mlp(loss: nn.Module, width: int = 64, layers: int = 9, batch: int = 32) -> Step:
+def mlp(width: int = 64, layers: int = 9, batch: int = 32) -> Case:
     """A small network: batch 32, nine linear layers."""
     parts: list[nn.Module] = []
     for _ in range(layers - 1):
         parts += [nn.Linear(width, width), nn.ReLU()]
     net = nn.Sequential(*parts, nn.Linear(width, 10))
-    return training(net, loss, torch.randn(batch, width), torch.randint(0, 10, (batch,)))
+    return training(net, torch.randn(batch, width), torch.randint(0, 10, (batch,)))
 
 
 class Block(nn.Module):
@@ -115,7 +118,7 @@ class Block(nn.Module):
         return F.relu(y + self.beside(x))
 
 
-def resnet18(loss: nn.Module, device: str = "cuda", batch: int = 32) -> Step:
+def resnet18(device: str = "cuda", batch: int = 32) -> Case:
     """ResNet-18 on 224 x 224 pictures of 1000 classes."""
     parts: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU()]
     parts.append(nn.MaxPool2d(3, 2, 1))
@@ -123,7 +126,7 @@ def resnet18(loss: nn.Module, device: str = "cuda", batch: int = 32) -> Step:
         parts += [Block(inputs, outputs, stride), Block(outputs, outputs, 1)]
     net = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1000)).to(device)
     x = torch.randn(batch, 3, 224, 224, device=device)
-    return training(net, loss, x, torch.randint(0, 1000, (batch,), device=device))
+    return training(net, x, torch.randint(0, 1000, (batch,), device=device))
 
 
 def seconds(step: Step, calls: int, wait: Callable[[], None] | None) -> float:
@@ -149,22 +152,24 @@ def measure(
     wait: Callable[[], None] | None = None,
 ) -> dict[str, float]:
     """The figures of one case."""
-    steps = {True: case(nn.CrossEntropyLoss()), False: case(twin())}
-    for step in steps.values():
+    steps = [case(loss) for loss in (nn.CrossEntropyLoss(), twin(), twin())]
+    for step in steps:
         seconds(step, warm, wait)
-    times: dict[bool, list[float]] = {True: [], False: []}
-    order = [True, False]
+    times: list[list[float]] = [[] for _ in steps]
+    order = list(range(len(steps)))
     for _ in range(blocks):
         random.shuffle(order)
-        for watched in order:
-            times[watched].append(seconds(steps[watched], calls, wait) / calls)
-    hands = [quartile(times[True][i::5]) / quartile(times[False][i::5]) for i in range(5)]
+        for i in order:
+            times[i].append(seconds(steps[i], calls, wait) / calls)
+    guarded, plain, again = map(quartile, times)
+    hands = [quartile(times[0][i::5]) / quartile(times[1][i::5]) for i in range(5)]
     return {
-        "quartile": quartile(times[True]) / quartile(times[False]),
+        "quartile": guarded / plain,
         "lowest": min(hands),
         "highest": max(hands),
-        "fastest": min(times[True]) / min(times[False]),
-        "microseconds": (quartile(times[True]) - quartile(times[False])) * 1e6,
+        "fastest": min(times[0]) / min(times[1]),
+        "noise": again / plain,
+        "microseconds": (guarded - plain) * 1e6,
     }
 
 
@@ -201,7 +206,7 @@ def processor() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--blocks", type=int, default=2000)
+    parser.add_argument("--blocks", type=int, default=1000)
     parser.add_argument("--json")
     options = parser.parse_args()
     torch.manual_seed(0)
@@ -211,13 +216,14 @@ def main() -> None:
     found: dict[str, Any] = {"torch": torch.__version__, "device": processor()}
     for name, case, calls, warm in (
         ("64x10", cross_entropy(64, 10), 10, 5000),
-        ("256x1000", cross_entropy(256, 1000), 1, 1100),
-        ("mlp step", mlp, 1, 1100),
+        ("256x1000", cross_entropy(256, 1000), 4, 1100),
+        ("mlp step", mlp(), 4, 1100),
     ):
         found[name] = measure(case, twin, options.blocks, calls, warm)
     if torch.cuda.is_available():
         found["accelerator"] = torch.cuda.get_device_name()
-        step = resnet18(nn.CrossEntropyLoss())
+        case = resnet18()
+        step = case(nn.CrossEntropyLoss())
         for _ in range(20):
             step()
         torch.cuda.set_sync_debug_mode("error")
@@ -225,7 +231,7 @@ def main() -> None:
             step()
         torch.cuda.set_sync_debug_mode("default")
         wait = torch.cuda.synchronize
-        found["ResNet-18 step"] = measure(resnet18, twin, max(options.blocks // 20, 5), 5, 40, wait)
+        found["ResNet-18 step"] = measure(case, twin, max(options.blocks // 10, 5), 5, 40, wait)
     uninstall()
     found["import seconds"] = import_seconds()
     for name, value in found.items():
@@ -233,7 +239,8 @@ def main() -> None:
             spread = f"{value['lowest']:.4f} to {value['highest']:.4f}"
             print(
                 f"{name:16} {value['quartile']:.4f} ({spread}), fastest {value['fastest']:.4f}, "
-                f"{value['microseconds']:.1f} us a step   (limit {LIMITS[name]:.2f})"
+                f"noise {value['noise']:.4f}, {value['microseconds']:.1f} us a step "
+                f"(limit {LIMITS[name]:.2f})"
             )
         elif isinstance(value, float):
             print(f"{name:16} {value:.4f}   (limit {IMPORT_LIMIT:.2f})")
