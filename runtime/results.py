@@ -50,7 +50,7 @@ class Result:
 
 
 _remembered: dict[int, Result] = {}
-_numbers: list[Result] = []  # results of checked calls since the last backward(), in order
+_numbers: list[Result] = []  # single numbers that checked calls gave since the last backward(), in order
 _backward: list[Patch] = []  # the patch of Tensor.backward, while there is a need
 _quiet = [0]
 
@@ -74,7 +74,8 @@ def after(session: Session, site: Site, contract: LossContract, result: Any, slo
         if slow or (kind == CUT and site.cuts <= ENOUGH) or (kind == CARRIES and result.dim()):
             if kind == CUT and number is None and result.dim() == 0:
                 number = _lowest(result)
-            copy = None if number is None else result.detach()
+            alone = not result.dim() and not torch._C._len_torch_dispatch_stack()
+            copy = result.detach() if alone and (slow or number is not None) else None
             _remember(result, Result(weakref.ref(result), session, site, kind, number, copy))
     except Exception as error:
         switch_off("results", error)
@@ -92,7 +93,7 @@ def _remember(result: torch.Tensor, entry: Result) -> None:
     while len(_remembered) >= MOST:
         _remembered.pop(next(iter(_remembered)), None)
     _remembered[key] = entry
-    if entry.number is not None:
+    if entry.copy is not None:
         _numbers.append(entry)
         del _numbers[:-DEEP]
     _quiet[0] = 0
@@ -291,7 +292,7 @@ def _summed(node: Any) -> tuple[list[torch.Tensor], bool]:
 def _missing(tensor: torch.Tensor, numbers: list[Result]) -> Result | None:
     """The result without gradient that, times a round number, is what the sum has beside the others."""
     total = _lowest(tensor) if tensor.numel() == 1 else None
-    carried = [e.number or 0.0 for e in numbers if e.kind == CARRIES]
+    carried = [e.number for e in numbers if e.kind == CARRIES and e.number is not None]
     if total is None:
         return None
     for entry in numbers:

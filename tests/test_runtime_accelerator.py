@@ -89,3 +89,14 @@ def test_bce_under_autocast_is_told_before_torch_raises() -> None:
     model = net(nn.Sigmoid())
     with guarded("raise"), torch.autocast("cuda"), pytest.raises(LossMisuseError, match="TLL505"):
         F.binary_cross_entropy(model(x), torch.ones(8, 10, device="cuda"))
+
+
+def test_backward_on_a_detached_loss_is_named_without_waiting() -> None:
+    x, y = data()
+    model = net()
+    with guarded(lambda finding: None) as seen:
+        torch.cuda.set_sync_debug_mode("error")
+        loss = F.cross_entropy(model(x), y).detach().requires_grad_()
+        loss.backward()
+        torch.cuda.set_sync_debug_mode("default")
+    assert [f.code for f in seen.findings] == ["TLL119"]
