@@ -18,10 +18,11 @@ FOLDERS = {
 }
 
 # What a layer may import of the package besides itself; layers that are not named are free.
-LEAVES = ("finding",)
+LEAVES = ("finding", "patterns")
 VOCABULARY = ("flow.values", "flow.domain")
 ARROWS: dict[str, tuple[str, ...]] = {
     "finding": (),
+    "patterns": (),
     "contracts": (),
     "config": ("contracts", *LEAVES),
     "sources": LEAVES,

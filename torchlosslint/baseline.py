@@ -43,7 +43,7 @@ def load(path: str) -> Baseline:
         raise ConfigError(f"{path}: the baseline cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: the baseline is not UTF-8; {_HINT}") from None
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise ConfigError(f"{path}{line}: the baseline is no valid JSON; {_HINT}") from None
     out = Baseline(path)

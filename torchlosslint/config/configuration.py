@@ -15,6 +15,7 @@ from torchlosslint.config.settings import Patterns, Settings
 from torchlosslint.contracts.base import Switch
 from torchlosslint.contracts.declared import Declared, DeclaredLoss, DeclaredOutput
 from torchlosslint.finding import Severity
+from torchlosslint.patterns import refused
 
 OWN = "torchlosslint.toml"
 SHARED = "pyproject.toml"
@@ -250,6 +251,12 @@ def check_selectors(table: Mapping[str, Any], rules: list[RuleLike]) -> None:
             _check_selector(("per-file-ignores", pattern, text), text, rules)
     for text in table.get("severity", {}):
         _check_selector(("severity", text), text, rules)
+    for number, pattern in enumerate(table.get("exclude", ())):
+        if why := refused(pattern):
+            raise keys.Bad(("exclude", str(number)), f"{pattern!r}: {why}")
+    for pattern in table.get("per-file-ignores", {}):
+        if why := refused(pattern):
+            raise keys.Bad(("per-file-ignores", pattern), f"{pattern!r}: {why}")
 
 
 def _check_selector(path: tuple[str, ...], text: str, rules: list[RuleLike]) -> None:

@@ -27,13 +27,15 @@ def parse(text: str, path: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: no valid TOML: {_PLACE.sub('', str(error))}") from None
     except RecursionError:
         raise ConfigError(f"{path}: no valid TOML: nested too deep") from None
+    except ValueError:  # Python reads no number of thousands of digits
+        raise ConfigError(f"{path}: no valid TOML: a number that is too long") from None
 
 
 def value(text: str) -> Any:
     """The VALUE of `--config KEY=VALUE`: as TOML, or, where it is none, the text itself."""
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except (tomllib.TOMLDecodeError, RecursionError, KeyError):
+    except (ValueError, RecursionError, KeyError):
         return text
 
 
@@ -49,7 +51,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
         for count in range(1, len(lines) + 1):
             try:
                 found = tomllib.loads("\n".join(lines[:count]))
-            except (tomllib.TOMLDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 continue
             if _has(found, path[:length]):
                 start = whole

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Protocol
+
+from torchlosslint.patterns import refused
 
 Rows = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -25,13 +28,16 @@ class Excluding(Protocol):
 
 
 class Matcher:
-    """Patterns as in a .gitignore, relative to a folder (absolute)."""
+    """Patterns as in a .gitignore, relative to a folder (absolute). Those that cannot be used say nothing,
+    as they do in git."""
 
     def __init__(self, folder: str, patterns: tuple[str, ...]) -> None:
         from pathspec import GitIgnoreSpec
 
         self.prefix = folder.replace(os.sep, "/").rstrip("/") + "/"
-        self.spec = GitIgnoreSpec.from_lines(patterns)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.spec = GitIgnoreSpec.from_lines(p for p in patterns if not refused(p))
         # One expression for all: nearly every path matches none of the patterns.
         found = [getattr(pattern, "regex", None) for pattern in self.spec.patterns]
         parts = [regex.pattern for regex in found if regex is not None]
