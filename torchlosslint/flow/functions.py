@@ -9,7 +9,7 @@ from torchlosslint.flow import (
 )
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
-from torchlosslint.flow.memo import Entry, again, portable
+from torchlosslint.flow.memo import Entry, again, plain, portable
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.statements import returned
 from torchlosslint.flow.values import (
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
 
 
 MAX_OUTSIDE = 400  # names read by a call that is remembered
+
+
+# A function that took this many steps, and in all its runs neither reached a loss nor made a tensor or an
+# object nor changed anything, is not run again: it is about scores of a game, not of a network.
+IDLE_STEPS = 1500
+NOTABLE_STEPS = 40
+NEVER_IDLE = -1 << 40
 
 
 def call_function(
@@ -113,6 +120,9 @@ def _run(
         return Unknown("the limit of steps was reached"), {}
     if len(m.stack) > MAX_DEPTH or m.stack.count(ident) >= MAX_RECURSION:
         return Unknown("a recursive or very deep call"), {}
+    if m.idle.get(ident, 0) > IDLE_STEPS:
+        return Unknown("a function that was followed often and gave only numbers"), {}
+    start, steps, reports = fresh_uid(), m.steps, m.reports
     frame = Frame(func.module, Scope({}, func.scope), caller, place)
     frame.func_node = node
     # Arguments of a method call name the class for super().
@@ -145,6 +155,10 @@ def _run(
         m.stack.pop()
         m.facts = saved
         m.frame = caller
+    cost = m.steps - steps
+    if cost > NOTABLE_STEPS:
+        idle = m.reports == reports and m.journal.clock.oldest_since(start) > start and plain(result, start)
+        m.idle[ident] = m.idle.get(ident, 0) + cost if idle else NEVER_IDLE
     return result, frame.entered
 
 

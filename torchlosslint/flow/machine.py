@@ -100,6 +100,7 @@ class Machine:
         self.given: dict[Place, tuple[ClassV, Func, str]] = {}  # which parameter such weights are for
         self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.memory = Memory()
+        self.idle: dict[int, int] = {}  # steps that functions took which gave only numbers, by id of the node
         self.reports = 0  # losses and events reached so far
         self.declared: Declarations | None = None  # what the user's configuration says of losses and models
         self.entry = 0  # entry points begun

@@ -270,6 +270,23 @@ def portable(value: Value, entered: dict[int, None], since: int, depth: int = 0)
     return False
 
 
+def plain(value: Value, since: int, depth: int = 0) -> bool:
+    """Whether a result is made of numbers, texts and unknowns, in lists and dicts made since."""
+    if isinstance(value, (Const, Unknown, SymInt)):
+        return True
+    if isinstance(value, (TupleV, StarV)):
+        return all(plain(v, since, depth) for v in value.items)
+    if isinstance(value, Choice):
+        return all(plain(v, since, depth) for _, v in value.alts)
+    if type(value) is ListV or type(value) is DictV:
+        return (
+            value.attrs.birth > since
+            and depth < MAX_NESTED
+            and all(plain(v, since, depth + 1) for v in value.attrs.values())
+        )
+    return False
+
+
 MAX_NESTED = 3
 
 
