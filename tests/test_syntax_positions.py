@@ -144,7 +144,7 @@ def test_what_was_cut_shifts_nothing() -> None:
 
 
 def test_deep_trees_are_located() -> None:
-    text = "x = " + "not " * 1_400 + "loss(a)\nloss(b)\n"
+    text = "x = " + "not " * 1_000 + "loss(a)\nloss(b)\n"
     assert place_of(text, "loss")[0] == 2
     chain = "if a: pass\n" + "elif b: pass\n" * 1_500 + "else: loss(c)\n"
     assert place_of(chain, "loss") == (1_502, 7, 1_502, 14)

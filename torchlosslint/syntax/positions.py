@@ -1,8 +1,8 @@
 """Ordinals of the lowering back to places in the text.
 
-The statements at the top that hold the ordinals are parsed and lowered again, this time
-noting the cst nodes of the ordinals; where a statement begins and ends is what CPython's own
-parser says, at a tenth of the price. Where the two do not agree it is the whole text.
+CPython's own parser, at a tenth of the price of libcst, says where most nodes stand (see
+`align`). For the others the statements at the top that hold the ordinals are parsed and lowered
+again, this time noting the cst nodes; where that does not work it is the whole text.
 Their places come from libcst's code generator, which says where it is when it comes to
 a node: the same numbers as its PositionProvider, without a copy of the tree and without
 an entry for every node."""
@@ -21,6 +21,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from torchlosslint.syntax import ir
+from torchlosslint.syntax.align import Span, spans
 from torchlosslint.syntax.guard import (
     Prepared,
     SyntaxTrouble,
@@ -54,16 +55,23 @@ def locate(text: str, ordinals: set[int], module: ir.Module | None = None) -> di
 
 
 def _in_statements(prepared: Prepared, ordinals: set[int], module: ir.Module) -> dict[int, Place] | None:
-    """The places, of which only the statements around them are parsed; None where that does not work."""
-    spans = _statements(prepared.text)
-    if spans is None or len(spans) != len(module.starts):
+    """The places, of which only the statements around them are looked at; None where that does not work."""
+    body = _body(prepared.text)
+    groups = _groups(body) if body is not None else []
+    if body is None or len(groups) != len(module.starts):
         return None
-    ends = [*module.starts, module.nodes][1:]
+    starts = [*line_starts(prepared.text), len(prepared.text)]
     places: dict[int, Place] = {}
-    for (start, end), first, last in zip(spans, module.starts, ends, strict=True):
-        here = {o for o in ordinals if first <= o < last}
+    missing = set(ordinals)
+    for o, span in spans(module.body, body, ordinals).items():
+        places[o] = _place(prepared, *_offsets(prepared.text, starts, span))
+        missing.discard(o)
+    ends = [*module.starts, module.nodes][1:]
+    for (top, bottom), first, last in zip(groups, module.starts, ends, strict=True):
+        here = {o for o in missing if first <= o < last}
         if not here:
             continue
+        start, end = starts[top - 1], starts[min(bottom, len(starts) - 1)]
         part = prepared.text[start:end]
         lowering = Lowering(here)
         lowering.o = first
@@ -78,6 +86,17 @@ def _in_statements(prepared: Prepared, ordinals: set[int], module: ir.Module) ->
     return places
 
 
+def _offsets(text: str, starts: list[int], span: Span) -> tuple[int, int]:
+    """Columns in bytes to offsets in characters."""
+    first, column, last, end_column = span
+    begin, end = starts[first - 1], starts[last - 1]
+    if text.isascii():
+        return begin + column, end + end_column
+    ahead = text[begin : starts[first]].encode()[:column]
+    behind = text[end : starts[last]].encode()[:end_column]
+    return begin + len(ahead.decode()), end + len(behind.decode())
+
+
 def _found(tree: cst.Module, lowering: Lowering) -> dict[int, tuple[int, int]]:
     """Offsets of the nodes that a lowering of the tree looks for."""
     lowering.module(tree)
@@ -85,15 +104,18 @@ def _found(tree: cst.Module, lowering: Lowering) -> dict[int, tuple[int, int]]:
     return {o: offsets[node] for o, node in lowering.found.items() if node in offsets}
 
 
-def _statements(text: str) -> list[tuple[int, int]] | None:
-    """From where to where the statements at the top go, of which a line may hold several."""
+def _body(text: str) -> list[ast.stmt] | None:
+    """The statements at the top, as CPython reads them; None where it does not."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            body = ast.parse(text).body
+            return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    starts = [*line_starts(text), len(text)]
+
+
+def _groups(body: list[ast.stmt]) -> list[tuple[int, int]]:
+    """First and last lines of the statements at the top, of which a line may hold several."""
     lines: list[tuple[int, int]] = []
     for stmt in body:
         first, last = stmt.lineno, stmt.end_lineno or stmt.lineno
@@ -103,7 +125,7 @@ def _statements(text: str) -> list[tuple[int, int]] | None:
             lines[-1] = lines[-1][0], max(last, lines[-1][1])
         else:
             lines.append((first, last))
-    return [(starts[first - 1], starts[min(last, len(starts) - 1)]) for first, last in lines]
+    return lines
 
 
 def find_nodes(text: str, ordinals: set[int]) -> tuple[cst.Module, dict[int, cst.CSTNode]]:
