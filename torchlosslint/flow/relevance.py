@@ -56,12 +56,23 @@ def identifiers(root: object) -> set[str]:
         elif kind is ir.Attr:
             out.add(node.attr)  # type: ignore[attr-defined]
             stack.append(node.value)  # type: ignore[attr-defined]
-        elif kind is ir.Const or node is None or kind is str or kind is int or kind is bool:
-            continue
         else:
-            for field in getattr(node, "__struct_fields__", ()):
-                stack.append(getattr(node, field))
+            for field in _PARTS.get(kind, ()):
+                part = getattr(node, field)
+                if part is not None:
+                    stack.append(part)
     return out
+
+
+# Of each kind of node the fields that may hold other nodes.
+_NO_PARTS = frozenset(
+    "o op ops kind name names star is_from module level asname is_generator binds wildcard id attr".split()
+)
+_PARTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(f for f in kind.__struct_fields__ if f not in _NO_PARTS)
+    for kind in vars(ir).values()
+    if isinstance(kind, type) and hasattr(kind, "__struct_fields__") and kind is not ir.Const
+}
 
 
 def given_values(function: object) -> bool:
