@@ -49,6 +49,8 @@ UNSEEN = {
     "tll117*/wrong_argmax_for_accuracy.py": "the softmax is for the accuracy, after the loss",
     "tll304*/wrong_squared_by_hand.py": "no loss of torch.nn is called",
     "tll305*/wrong_decoded_prediction.py": "both are zeros and ones without a gradient",
+    "tll306*/wrong_ignored_class.py": "numbers do not tell a class from padding",
+    "tll403*/wrong_pos_weight_upside_down.py": "one number: what it was counted from is in the code",
     "tll403*/wrong_sampler_and_weights.py": "the sampler is no part of a loss call",
     "tll501*/wrong_step_of_an_unknown_model.py": "nothing is called",
     "tll501*/wrong_activation_in_forward.py": "Sigmoid has no constructor of its own; torch raises",

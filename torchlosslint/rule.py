@@ -77,7 +77,8 @@ class Event:
         "idle": an optimizer steps after backward() on `value`, which leads through none of its modules.
         "index": `value[index]` of a loss that is one number.
         "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
-            that was called. "loss_function": `value` (External) was called, `data` by parameter name.
+            that was called. `sampled`: it is a loader that draws by weights. "loss_function": `value`
+            (External) was called, `data` by parameter name.
         "unused": `value` was made for a loss and is never read; what ("criterion" with weights, "counted" or
             "computed" class weights, "once": an attribute), called: the name that holds it.
         "paired": the difference of `value` (N, 1) and other (N,); the result's root is ("paired", place).

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from torchlosslint.contracts.base import CLASS_INDEX_OR_PROBS, FLOAT_UNIT, SIGN
 from torchlosslint.contracts.versions import CLASS_PROBABILITIES, before
-from torchlosslint.flow.domain import LOGPROBS, LOGUNIT, NUMBER, ONEHOT, SCORES, Domain
-from torchlosslint.flow.values import DOTS, Const, Tensor
+from torchlosslint.flow.domain import INDICES, LOGPROBS, LOGUNIT, NUMBER, ONEHOT, SCORES, Domain
+from torchlosslint.flow.values import DOTS, Const, Shape, Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
 
-from .common import INDEXED, INTEGERS, of_torch, pair, rank
+from .common import INDEXED, INTEGERS, differ, of_torch, pair, rank
 
 
 class TargetRange(Rule):
@@ -19,7 +19,8 @@ class TargetRange(Rule):
     What it does
         Follows the numbers of the target: zeros and ones for losses that want -1 and 1; numbers outside
         of [0, 1], or raw scores, for BCE and BCE-with-logits; raw scores or log-probabilities in the
-        place of class probabilities; class indices that are not below the number of classes.
+        place of class probabilities; class indices that are not below the number of classes, and an
+        `ignore_index` that is one of the classes of a data set.
 
     Why it is bad
         Margin and hinge losses ignore samples labelled 0 or treat them as neither class. Binary
@@ -75,23 +76,54 @@ class TargetRange(Rule):
                     "Give class indices, or softmax of a teacher's scores.",
                     tensor=target,
                 )
-        elif wanted in INDEXED and scores is not None:
-            yield from _too_large(use, scores, target)
+        elif wanted in INDEXED and scores is not None and use.contract.class_dim == 1:
+            shape = scores.shape or ()
+            # Beside a row of labels, scores of any rank are (N, C).
+            known = DOTS not in shape[:1] or (len(shape) == 2 and rank(target) == 1)
+            count = shape[1] if len(shape) > 1 and known else None
+            ignored = use.config.get("ignore_index", Const(-100))
+            if isinstance(count, int) and isinstance(ignored, Const) and type(ignored.value) is int:
+                yield from _too_large(use, count, ignored.value, scores, target)
+                yield from _left_out(use, count, ignored.value, target)
 
 
-def _too_large(use: LossUse, scores: Tensor, target: Tensor) -> Iterable[Problem]:
-    dom, shape = target.dom, scores.shape
-    if dom.kind != NUMBER or dom.low is None or not shape or use.contract.class_dim != 1:
+def _too_large(use: LossUse, count: int, ignored: int, scores: Tensor, target: Tensor) -> Iterable[Problem]:
+    dom = target.dom
+    if dom.low is None or target.dtype not in INTEGERS:
         return
-    count = shape[1] if len(shape) > 1 and DOTS not in shape[:1] else shape[-1] if len(shape) == 2 else None
-    ignored = use.config.get("ignore_index", Const(-100))
-    if not isinstance(ignored, Const) or ignored.value == dom.low:
+    if dom.kind == NUMBER:
+        wrong, found = not 0 <= dom.low < count and dom.low != ignored, f"is {int(dom.low)}"
+    elif dom.kind == INDICES and dom.high is not None:
+        # Not beside other shapes: there the wrong dimension is taken for the classes.
+        wrong = dom.high >= count and ignored < count and _fits(scores.shape or (), target.shape)
+        found = f"is drawn from {int(dom.low)} to {int(dom.high)}"
+    else:
         return
-    if isinstance(count, int) and not 0 <= dom.low < count and target.dtype in INTEGERS:
+    if wrong:
         yield Problem(
-            f"{use.name} takes class indices 0 to {count - 1} for {count} classes, and the target is "
-            f"{int(dom.low)}: it raises on the CPU, and on a GPU it ends all further work of the process.",
+            f"{use.name} takes class indices 0 to {count - 1} for {count} classes, and the target {found}: "
+            "it raises on the CPU, and on a GPU it ends all further work of the process.",
             "Count classes from 0, or make the last layer as wide as there are classes.",
+            tensor=target,
+        )
+
+
+def _fits(scores: Shape, target: Shape | None) -> bool:
+    """Whether a target has the scores' shape without the class dimension, as far as is known."""
+    return (
+        target is not None
+        and len(target) == len(scores) - 1
+        and not any(differ(a, b) for a, b in zip((scores[0], *scores[2:]), target, strict=True))
+    )
+
+
+def _left_out(use: LossUse, count: int, ignored: int, target: Tensor) -> Iterable[Problem]:
+    """`ignore_index` is a class of a data set all of whose labels are classes."""
+    if 0 <= ignored < count and target.dom.kind == INDICES and target.dom.how == "labels":
+        yield Problem(
+            f"{use.name} leaves out class {ignored} (ignore_index={ignored}), which is a class of the data "
+            "set like the others: the network is never told of its samples.",
+            "Leave out ignore_index: it is for padding and for pixels that nobody labelled.",
             tensor=target,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from torchlosslint.contracts import LossContract, by_function, by_module
 from torchlosslint.contracts.base import Parameter
+from torchlosslint.flow.domain import NUMBER, Domain
 from torchlosslint.flow.values import Const, DictV, External, ExtObj, ListV, Place, Tensor, TupleV, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
@@ -23,12 +24,14 @@ class BadWeight(Rule):
     What it does
         Follows `weight` and `pos_weight` to where a loss is made or called: a list or a number where
         torch wants a tensor, integers or doubles where the scores are float32, a length that is not
-        the number of classes, and class counts themselves where their inverse is meant. A sampler by weights
+        the number of classes, negative numbers, class counts themselves where their inverse is meant, and
+        a `pos_weight` of positives / negatives instead of negatives / positives. A sampler by weights
         beside weights of the loss is a warning.
 
     Why it is bad
-        The first ones raise, some of them only at the first batch. Counts do not raise: they make the
-        frequent classes count even more.
+        The first ones raise, some of them only at the first batch. Negative weights and counts do not
+        raise. A negative weight rewards mistakes; counts make the frequent classes count even more, and
+        positives / negatives make the rare positives count less.
 
     Example
         Wrong::
@@ -80,7 +83,7 @@ class BadWeight(Rule):
 
 def _twice(history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
     """Rare classes are drawn more often, and count more as well."""
-    loaders = [e for e in history.of("construct") if isinstance(e.value, ExtObj) and "Loader" in e.value.qual]
+    loaders = [e for e in history.of("construct") if "sampled" in e.data]
     if not loaders:
         return
     trained = [u for u in history.losses if u.contract.key in CHOOSING and not u.no_grad]
@@ -162,6 +165,20 @@ def _wrong(use: LossUse, parameter: Parameter, value: Value) -> Problem | None:
         problem = _length(use, parameter, length, scores)
         if problem is not None:
             return problem
+    if value.dom.low is not None and value.dom.low < 0 and _has_its_least(value.dom):
+        return Problem(
+            f"{name} of {title} has the number {value.dom.low:g}: where a weight is negative, being wrong "
+            "makes the loss smaller, and it falls without end.",
+            "Give weights that are zero or more.",
+            tensor=value,
+        )
+    if value.dom.how == "positives/negatives" and name == "pos_weight":
+        return Problem(
+            f"pos_weight of {title} is the number of positives divided by that of negatives: the rarer the "
+            "positives are, the less they count.",
+            "Turn it over: pos_weight = negatives / positives.",
+            tensor=value,
+        )
     if value.dom.how == "bincount" and parameter.length == "classes":
         return Problem(
             f"{name} of {title} is the number of samples of each class: the frequent classes, which "
@@ -170,6 +187,11 @@ def _wrong(use: LossUse, parameter: Parameter, value: Value) -> Problem | None:
             tensor=value,
         )
     return None
+
+
+def _has_its_least(dom: Domain) -> bool:
+    """Whether the lower bound is one of the numbers, and not only a bound."""
+    return dom.kind == NUMBER or "listed" in dom.flags
 
 
 def _length(use: LossUse, parameter: Parameter, length: int, scores: Tensor) -> Problem | None:

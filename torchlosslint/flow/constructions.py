@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
+from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import DATA, Domain
 from torchlosslint.flow.values import (
+    TRUE,
     Choice,
     ClassV,
     Const,
@@ -35,7 +37,6 @@ CRITERION = "criterion"  # with weights
 PARAMETER = "parameter"  # given to a class of the program
 COMPUTED = "computed"  # class weights of scikit-learn
 COUNTED = "counted"  # how often each class occurs
-LOADER = "torch.utils.data.DataLoader"
 SAMPLERS = frozenset(
     {"torch.utils.data.WeightedRandomSampler", "torch.utils.data.sampler.WeightedRandomSampler"}
 )
@@ -48,15 +49,16 @@ def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
     """An instance of a library class was made: told where it is a loss, an activation, or a loader
     that samples by weights.
 
-    The event's data: "called", the last part of the name that was called ("MSELoss", "criterion").
+    The event's data: "called", the last part of the name that was called ("MSELoss", "criterion");
+    "sampled", of a loader.
     """
     contract = by_module(obj.qual)
     if contract is not None or obj.qual in ACTIVATIONS:
         if contract is not None and contract.parameters and (obj.args or obj.kwargs):
             _weighted(m, contract, obj, place)
         m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const(_called_as(m.calling)))
-    elif obj.qual == LOADER and _sampled(obj.kwargs.get("sampler")):
-        m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const("DataLoader"))
+    elif obj.qual in LOADERS and _sampled(obj.kwargs.get("sampler")):
+        m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const("DataLoader"), sampled=TRUE)
 
 
 def _sampled(sampler: Value | None) -> bool:

@@ -241,7 +241,8 @@ def collated(m: Machine, value: Value, size: Any, place: Place) -> Value:
     if isinstance(value, Tensor):
         return _stacked(value, size)
     if isinstance(value, SymInt):
-        kind = INDICES if isinstance(value.base, tuple) and value.base[0] == "label" else DATA
+        named = isinstance(value.base, tuple) and value.base[0] == "label" and not value.offset
+        kind = INDICES if named else DATA
         return Tensor(Domain(kind, "labels" if kind == INDICES else ""), "int64", (size,), False, role="data")
     if isinstance(value, Const) and isinstance(value.value, (bool, int, float)):
         dtype = {bool: "bool", int: "int64", float: "float64"}[type(value.value)]

@@ -29,6 +29,7 @@ from torchlosslint.flow.ops.support import (
     dtype_of,
     everywhere,
     flagged,
+    loose,
     made,
     nothing,
     numbered,
@@ -266,7 +267,7 @@ def clamped_domain(dom: Domain, lower: Value | None, upper: Value | None) -> Dom
         keeps = (low is None or low <= -5) and (high is None or high >= 0)
         return dom if keeps else dom.replace(kind=LOGUNIT, dim=None)
     if dom.kind in (DATA, INDICES, ONEHOT):
-        return dom if dom.kind != ONEHOT or vague else ANY
+        return loose(dom) if dom.kind != ONEHOT or vague else ANY
     if dom.kind == POSITIVE and upper is None:
         return dom
     if vague:

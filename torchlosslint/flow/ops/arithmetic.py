@@ -52,6 +52,12 @@ from torchlosslint.flow.ops.support import (
 )
 from torchlosslint.flow.values import DOTS, Const, ListV, Shape, SymInt, Tensor, TupleV, Unknown, Value
 
+_COMPARED = nothing("comparison")
+# What is counted by the sum of `y == 1` and of `y == 0`.
+_WITH: dict[object, Domain] = {
+    1: Domain(UNKNOWN, "comparison", flags=frozenset({"positives"})),
+    0: Domain(UNKNOWN, "comparison", flags=frozenset({"negatives"})),
+}
 COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 NUMERIC: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
@@ -148,7 +154,8 @@ def comparison(call: OpCall, op: str, left: Value, right: Value) -> Value:
     """A mask; no gradient goes through."""
     if call.emit is not None:
         tell(call, op, left, right)
-    after = made(call, left, nothing("comparison"), others=(right,), dtype="bool", shape=joint(left, right))
+    dom = _WITH.get(const(right), _COMPARED) if op == "==" else _COMPARED
+    after = made(call, left, dom, others=(right,), dtype="bool", shape=joint(left, right))
     return cut_off(call, after, "comparison", "a comparison has no gradient")
 
 
@@ -174,6 +181,8 @@ def kept_reduction(op: str, left: Value, right: Value) -> tuple[int, int | None]
                 return side.of
             if value == 1 and side.dom.how == "exp":
                 return side.uid, None
+    if op == "-" and isinstance(left, (SymInt, Const)) and isinstance(right, Tensor) and right.of is not None:
+        return right.uid, None
     return None
 
 
@@ -213,6 +222,8 @@ def combined(op: str, left: Value, right: Value) -> Domain:
     if op == "-":
         if y is not None:
             return shifted(a, -y)
+        if isinstance(right, Tensor) and right.of is not None and (isinstance(left, SymInt) or (x or 0) > 1):
+            return Domain(UNKNOWN, "n-sum") if right.of[1] in (None, 0) else nothing("-")
         return from_number(x, b) if x is not None else subtracted(a, b)
     if op == "*":
         if y is not None or x is not None:
@@ -227,6 +238,10 @@ def combined(op: str, left: Value, right: Value) -> Domain:
             return divided(x, b)
         if isinstance(right, SymInt) or (isinstance(right, Unknown) and "mixture" in a.flags):
             return over_count(a)
+        if "positives" in a.flags and "negatives" in b.flags:
+            return Domain(UNKNOWN, "positives/negatives")
+        if b.how == "n-sum" and isinstance(right, Tensor) and right.of == (uid_of(left), None):
+            return Domain(UNKNOWN, "positives/negatives")
         if uid_of(right) == numbered("-", uid_of(Const(1)), uid_of(left)):
             fits = a.kind in (UNIT, PROBS) and "scaled" not in a.flags
             return Domain(POSITIVE, "odds") if fits else nothing("/")

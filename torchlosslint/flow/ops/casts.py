@@ -145,7 +145,8 @@ def item(call: OpCall) -> Value:
         return unknown("item()", x)
     if x.role == "loss" and "unreduced" in x.dom.flags and call.emit is not None:
         call.emit("item", x, call.place)
-    return cut_off(call, x, "item()", "item() leaves the graph", shape=(), of=None).with_(shape=())
+    of = x.of if x.dom.how == "n-sum" else None
+    return cut_off(call, x, "item()", "item() leaves the graph", shape=(), of=of).with_(shape=())
 
 
 def tolist(call: OpCall) -> Value:

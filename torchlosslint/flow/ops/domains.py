@@ -19,7 +19,7 @@ from torchlosslint.flow.domain import (
     UNKNOWN,
     Domain,
 )
-from torchlosslint.flow.ops.support import TINY, flagged, nothing, spoken, unflagged
+from torchlosslint.flow.ops.support import TINY, flagged, loose, nothing, spoken, unflagged
 
 SLACK = 1e-6
 
@@ -70,6 +70,8 @@ def shifted(dom: Domain, by: float) -> Domain:
         if by < 0:
             return dom if by >= -TINY else RAW
         return dom.replace(how="1+exp") if by == 1 and dom.how == "exp" else dom
+    if kind == INDICES and by.is_integer() and dom.low is not None and dom.high is not None:
+        return dom.replace(low=dom.low + by, high=dom.high + by)
     if kind == DATA or (kind == INDICES and by.is_integer()):
         return dom
     if kind == ONEHOT and abs(by) <= TINY:
@@ -101,7 +103,7 @@ def times_number(dom: Domain, by: float) -> Domain:
     if kind == POSITIVE:
         return dom if by > 0 else RAW
     if kind == INDICES and by > 0 and by.is_integer():
-        return dom
+        return loose(dom)
     return nothing("*")
 
 
@@ -231,8 +233,8 @@ def masked(dom: Domain) -> Domain:
     if dom.kind in (PROBS, UNIT) and not dom.flags & {"scaled", "dropout"}:
         return dom.replace(kind=UNIT, dim=None, low=None, high=None, flags=dom.flags | {"mixture"})
     if dom.kind == BOUNDED and dom.low is not None and dom.high is not None:
-        return dom.replace(low=min(dom.low, 0.0), high=max(dom.high, 0.0))
-    return dom if dom.kind in (POSITIVE, LOGUNIT, DATA, INDICES) else nothing("*")
+        return unflagged(dom.replace(low=min(dom.low, 0.0), high=max(dom.high, 0.0)), "listed")
+    return loose(dom) if dom.kind in (POSITIVE, LOGUNIT, DATA, INDICES) else nothing("*")
 
 
 def divided(value: float, dom: Domain) -> Domain:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from torchlosslint.flow.domain import ANY, DATA, INDICES, NUMBER, ONEHOT, SCORES, UNIT, Domain
+from torchlosslint.flow.domain import ANY, BOUNDED, DATA, INDICES, NUMBER, ONEHOT, SCORES, UNIT, Domain
 from torchlosslint.flow.ops.arithmetic import numeric
 from torchlosslint.flow.ops.call import OpCall, const, integer, items, number
 from torchlosslint.flow.ops.shapes import size_args, size_from
 from torchlosslint.flow.ops.support import (
+    FLOATS,
     cut_off,
     dtype_of,
     flagged,
@@ -133,9 +134,14 @@ def randint(call: OpCall) -> Value:
     size = positional[0] if positional else call.kwargs.get("size")
     listed = size_args([size]) if size is not None else None
     shape = tuple(size_from(v) for v in listed) if listed is not None else None
-    bounds = [integer(a) for a in call.args if integer(a) is not None]
-    low = bounds[0] if len(bounds) > 1 else integer(call.kwargs.get("low", Const(0)))
-    dom = Domain(INDICES, "randint") if low is not None and low >= 0 else nothing("randint")
+    ends = [integer(a) for a in call.args if items(a) is None][:2]
+    low = integer(call.kwargs.get("low", Const(0)))
+    if len(ends) > 1 or "high" in call.kwargs:
+        low = ends.pop(0) if ends else low
+    high = ends[0] if ends else integer(call.kwargs.get("high"))
+    dom = nothing("randint")
+    if low is not None and low >= 0:
+        dom = Domain(INDICES, "randint", low=low, high=high - 1) if high else Domain(INDICES, "randint")
     return born(call, dom, "int64", shape, "noise")
 
 
@@ -290,6 +296,7 @@ def from_list(call: OpCall, found: list[Value], dtype: str | None, name: str) ->
         dom = doms.pop() if len(doms) == 1 and len(tensors) == len(found) else ANY
         dom = dom.replace(dim=None) if dom.dim is not None else dom
         after = made(call, tensors[0], dom, others=found, dtype=dtype, shape=None)
+        after = after.with_(dom=unflagged(after.dom, "numpy"))
         if any(t.grad is not False for t in tensors) and after.grad is not False:
             return cut_off(call, after, f"{name}()", f"{name} makes a new tensor, cut from the graph")
         return after
@@ -303,6 +310,8 @@ def from_list(call: OpCall, found: list[Value], dtype: str | None, name: str) ->
         dom = Domain(ONEHOT, "one_hot")
     elif numbers and shape is not None and len(shape) == 2 and set(numbers) == {0, 1}:
         dom = Domain(DATA, "multi_hot")
+    elif numbers and shape is not None and len(shape) == 1 and dtype in FLOATS and min(numbers) < 0:
+        dom = Domain(BOUNDED, low=min(numbers), high=max(numbers), flags=frozenset({"listed"}))
     return Tensor(dom, dtype=dtype, shape=shape, grad=False)
 
 

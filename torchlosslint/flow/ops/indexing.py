@@ -116,7 +116,8 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
 
 def row(tensor: Tensor) -> Tensor:
     """What a loop over a tensor sees: one slice of its first dimension."""
-    return dropped(tensor, 0)
+    one = dropped(tensor, 0)
+    return one.with_(dom=tensor.dom) if tensor.dom.kind == INDICES else one
 
 
 def sequence_item(value: Value) -> Value:

@@ -37,6 +37,7 @@ from torchlosslint.flow.ops.shapes import (
 from torchlosslint.flow.ops.support import (
     domain,
     flagged,
+    loose,
     made,
     members,
     nothing,
@@ -312,7 +313,7 @@ def filled_by(dom: Domain, fill: float | None) -> Domain:
     if dom.kind in (LOGUNIT,) and fill <= 0:
         return dom
     if dom.kind == INDICES and fill.is_integer():
-        return dom
+        return Domain(INDICES) if dom.how == "labels" else loose(dom)
     if dom.kind == NUMBER and dom.low == fill:
         return dom
     if dom.kind == NUMBER and dom.low in (0.0, 1.0) and fill in (0.0, 1.0):

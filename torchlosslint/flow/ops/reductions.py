@@ -16,6 +16,7 @@ from torchlosslint.flow.domain import (
     RAW,
     SCORES,
     UNIT,
+    UNKNOWN,
     Domain,
 )
 from torchlosslint.flow.ops.call import OpCall, const
@@ -128,6 +129,9 @@ def mean_domain(x: Tensor, named: bool, dims: list[int] | None, keep: bool | Non
     return nothing("mean")
 
 
+_COUNTED = frozenset({"positives", "negatives"})
+
+
 def sum_domain(x: Tensor, named: bool, dims: list[int] | None, keep: bool | None) -> Domain:
     """The domain of a sum."""
     dom = x.dom
@@ -150,6 +154,8 @@ def sum_domain(x: Tensor, named: bool, dims: list[int] | None, keep: bool | None
         if named and several_hot(x, dims):
             return Domain(DATA, "multi_hot")
         return Domain(POSITIVE, "sum") if not named else nothing("sum")
+    if dom.flags & _COUNTED:
+        return Domain(UNKNOWN, "sum", flags=dom.flags & _COUNTED)
     return nothing("sum")
 
 

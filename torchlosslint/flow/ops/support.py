@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from torchlosslint.flow.domain import ANY, LOGPROBS, LOGUNIT, PROBS, SCORES, UNIT, UNKNOWN, Domain
+from torchlosslint.flow.domain import ANY, INDICES, LOGPROBS, LOGUNIT, PROBS, SCORES, UNIT, UNKNOWN, Domain
 from torchlosslint.flow.ops.call import Handler, OpCall, const, integer
 from torchlosslint.flow.values import (
     NO_ROOTS,
@@ -135,6 +135,11 @@ def unflagged(dom: Domain, *flags: str) -> Domain:
     return dom.replace(flags=dom.flags - set(flags)) if dom.flags.intersection(flags) else dom
 
 
+def loose(dom: Domain) -> Domain:
+    """A domain of which the bounds are no longer known."""
+    return dom if dom.high is None else dom.replace(low=None, high=None)
+
+
 def spoken(how: str) -> str:
     """`softmax` as `softmax()`, for use inside another operation's name."""
     return how if not how or how.endswith(")") else f"{how}()"
@@ -249,7 +254,8 @@ def part(tensor: Tensor, **changes: Any) -> Tensor:
     """Some of a tensor's numbers: nothing to tell, but no longer the same numbers."""
     changes.setdefault("uid", fresh_uid())
     changes.setdefault("of", None)
-    changes["dom"] = unflagged(changes.get("dom", tensor.dom), "unreduced")
+    dom = unflagged(changes.get("dom", tensor.dom), "unreduced", "listed")
+    changes["dom"] = loose(dom) if dom.kind == INDICES else dom  # perhaps those that fit were picked
     return tensor.with_(**changes)
 
 
