@@ -24,6 +24,7 @@ from torchlosslint.flow.entries import FURTHER_STEPS, STEPS_PER_LINE
 from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.flow.machine import LEAST_STEPS, MAX_STEPS
 from torchlosslint.flow.values import MAX_NESTING, MAX_PARTS, Const, Guard, TupleV, Unknown, fresh_uid
+from torchlosslint.sources import notebook
 
 HEAD = "import copy\nimport functools\nimport sys\nimport torch\nimport torch.nn as nn\nimport torch.nn.functional as F\n"
 TAIL = "\nF.cross_entropy(torch.softmax(nn.Linear(3, 4)(torch.randn(2, 3)), 1), torch.zeros(2).long()).backward()\n"
@@ -275,6 +276,22 @@ def test_notebooks_that_are_huge_deep_or_broken(tmp_path: Path) -> None:
         "outputs.ipynb",
     ]
     assert not any("internal" in s.reason for s in report.skipped)
+
+
+@pytest.mark.parametrize("line", ["!ls", "    %time x = 1", "x = (", "%d \\"])
+def test_a_cell_of_magics_is_not_parsed_for_each(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = 0
+    whole = notebook._parses
+
+    def parses(text: str) -> bool:
+        nonlocal parsed
+        parsed += len(text)
+        return whole(text)
+
+    monkeypatch.setattr(notebook, "_parses", parses)
+    lines = ["!start", "if x:", "    y", *[line] * 3_000]
+    assert len(notebook.plain(lines)) == len(lines)
+    assert parsed < notebook.MAX_ASKED + 3 * len("\n".join(lines))
 
 
 AUDIT = """

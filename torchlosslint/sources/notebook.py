@@ -153,6 +153,9 @@ def _source(cell: dict[str, Any]) -> str:
     return source if isinstance(source, str) else ""
 
 
+MAX_ASKED = 2_000_000  # characters of a cell that are parsed, again and again, to see where a magic may be
+
+
 def plain(lines: list[str]) -> list[str]:
     """The lines of a cell with what only IPython understands made harmless, each in its place."""
     first = next((i for i, line in enumerate(lines) if line.strip()), None)
@@ -166,12 +169,16 @@ def plain(lines: list[str]) -> list[str]:
         out[first] = ""
     if not any(_MAGIC.match(line) for line in out) or _parses("\n".join(out)):
         return out
+    begin, asked = 0, 0
     for i, line in enumerate(out):
         if _MAGIC.match(line):
             indent = line[: len(line) - len(line.lstrip())]
             # Only where a statement can begin: not in a string or an expression that goes on.
-            if _parses("\n".join([*out[:i], indent + "pass"])):
+            before = "\n".join([*out[begin:i], indent + "pass"]) if asked < MAX_ASKED else ""
+            asked += len(before)
+            if _parses(before):
                 out[i] = indent + "pass"
+                begin = begin if indent else i  # what stands above is complete
                 follow = i
                 while lines[follow].rstrip().endswith("\\") and follow + 1 < len(lines):
                     follow += 1
