@@ -294,6 +294,17 @@ def test_a_cell_of_magics_is_not_parsed_for_each(line: str, monkeypatch: pytest.
     assert parsed < notebook.MAX_ASKED + 3 * len("\n".join(lines))
 
 
+def test_a_line_of_nothing_ends_soon(tmp_path: Path) -> None:
+    """Patterns that look at it twice at each place would take minutes."""
+    line = " " * 90_000
+    (tmp_path / "program.py").write_text(HEAD + TAIL + line + "x = 1\n")
+    (tmp_path / "book.ipynb").write_text(
+        json.dumps({"cells": [{"cell_type": "code", "source": HEAD + TAIL + line}]})
+    )
+    report = linted(tmp_path)
+    assert sorted(f.code for f in report.findings) == ["TLL001", "TLL101"]
+
+
 AUDIT = """
 import sys
 opened = []

@@ -20,7 +20,7 @@ SUFFIX = ".ipynb"
 MAX_BYTES = 100_000_000
 # Cell magics whose cell is Python all the same.
 _PYTHON = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "memit"})
-_MAGIC = re.compile(r"\s*[%!?]|\s*[\w.\[\]'\"]+\s*\?{1,2}\s*$|\s*[\w.,\s]+=\s*[%!]\s*\w")
+_MAGIC = re.compile(r"\s*[%!?]|\s*[\w.\[\]'\"]+\s*\?{1,2}\s*$|[\w.,\s]+=\s*[%!]\s*\w")
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,7 @@ _here = threading.local()
 
 # ---- what is wrong, in words -------------------------------------------------------
 
+MAX_LINE = 500  # characters of a line that are looked at for what makes it old: the patterns are quadratic
 _PYTHON_2 = [
     (re.compile(r"^\s*(?:[^#'\"]*[;:]\s*)?print\s*(?:>>\s*\w|(?![(=.,:\[)\]])\S)"), "`print x`"),
     (re.compile(r"^\s*except\s+(?:[\w.]+|\([^()]*\))\s*,\s*\w+\s*:"), "`except X, e`"),
@@ -209,7 +210,7 @@ def trouble_of(prepared: Prepared, line: int, column: int) -> SyntaxTrouble:
     line = min(max(line, 1), len(starts))
     end = starts[line] if line < len(starts) else len(prepared.text)
     offset = min(starts[line - 1] + column - 1, end)
-    source = prepared.text[starts[line - 1] : end].rstrip("\r\n")
+    source = prepared.text[starts[line - 1] : end].strip()[:MAX_LINE]
     old = next((name for pattern, name in _PYTHON_2 if pattern.search(source)), None)
     if old is not None:
         message = f"this looks like Python 2 ({old})"
