@@ -121,6 +121,13 @@ def run_handler(
     def emit(kind: str, tensor: Value, at: Place, **data: Value) -> None:
         m.sink.event(m, kind, tensor, at, frame, **data)
 
+    values = [*args, *kwargs.values()] if kwargs else args
+    for value in values:
+        if type(value) is Choice or type(value) is StarV:
+            break
+    else:
+        return handler(OpCall(list(args), kwargs, place, layer, training, frame.no_grad, emit))
+
     def run(values: list[Value]) -> Value:
         count = len(args)
         plain = [
@@ -129,7 +136,7 @@ def run_handler(
         named = dict(zip(kwargs, values[count:], strict=True)) if kwargs else {}
         return handler(OpCall(plain, named, place, layer, training, frame.no_grad, emit))
 
-    return m.distribute([*args, *kwargs.values()] if kwargs else args, run)
+    return m.distribute(values, run)
 
 
 def call(

@@ -105,7 +105,7 @@ class Journal:
                     options.append((guard, value))
             if not options:
                 self._again(target, key, MISSING)
-            elif len(options) == 1:
+            elif len(options) == 1 or all(v is options[0][1] for _, v in options):
                 self._again(target, key, options[0][1])
             else:
                 self._again(target, key, choose(options))
