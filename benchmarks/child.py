@@ -30,7 +30,11 @@ def run(arguments: Sequence[str], folder: Path | None = None, program: str = sys
     """Run a program (this Python) with arguments, in a folder, to its end."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.perf_counter()
-        child = subprocess.Popen([program, *arguments], cwd=folder, stdout=output, stderr=errors)
+        # As installed: with bytecode.
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        child = subprocess.Popen(
+            [program, *arguments], cwd=folder, stdout=output, stderr=errors, env=environment
+        )
         _, status, usage = os.wait4(child.pid, 0)  # ru_maxrss of this child alone
         wall = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
