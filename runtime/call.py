@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from torchlosslint.contracts import LossContract, wanted
-from torchlosslint.contracts import base as b
+from torchlosslint.contracts import LossContract, base as b, wanted
 
 INDEXED = frozenset({b.CLASS_INDEX, b.CLASS_INDEX_OR_PROBS})
 ELEMENTWISE = frozenset({b.FLOAT_UNIT, b.FLOAT_SAME, b.PROBS, b.SIGN})

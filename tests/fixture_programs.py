@@ -136,8 +136,7 @@ def _run(start: Path) -> dict[str, Any]:
 
 
 def _watched(start: Path) -> dict[str, Any]:
-    from torchlosslint.runtime import findings
-    from torchlosslint.runtime import guarded as watching
+    from torchlosslint.runtime import findings, guarded as watching
 
     with watching(lambda finding: None) as session:
         answer = _run(start)

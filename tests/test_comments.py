@@ -6,8 +6,7 @@ import io
 import tokenize
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from torchlosslint.sources.comments import comments, open_lines
 from torchlosslint.sources.suppressions import suppressions

@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from torchlosslint.contracts import base as b
 from torchlosslint.contracts import (
+    base as b,
     distributions,
     models,
     third_party,

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from test_flow_programs import checked, linted, programs
 
-from torchlosslint.contracts import base as b
-from torchlosslint.contracts import third_party
+from torchlosslint.contracts import base as b, third_party
 from torchlosslint.contracts.external import EXTERNAL, ExternalLoss, as_contract
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from torchlosslint.flow.domain import Domain
 from torchlosslint.flow.memo import MAX_PARTS, Clock, Entry, again, fingerprint, portable

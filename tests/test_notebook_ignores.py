@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from adoption import Project, project_
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from torchlosslint.sources.cells import Change, changed, code_cells
 

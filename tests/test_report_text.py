@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from reports import MODEL, TRAIN, at, finding, report
 
 from torchlosslint.finding import IN_PART, FlowStep, Location, LossCalls, Report, Skipped

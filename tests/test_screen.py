@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from torchlosslint.contracts import registry
 from torchlosslint.sources.screen import ImportEdge, Screened, has_trigger, imports, needed, screen

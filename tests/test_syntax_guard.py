@@ -10,8 +10,7 @@ import time
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from torchlosslint.syntax import limits
 from torchlosslint.syntax.guard import SyntaxTrouble, on_large_stack, parse_safely, prepare

@@ -11,8 +11,7 @@ from typing import Any
 import ast_to_ir
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from torchlosslint.syntax import ir, limits
 from torchlosslint.syntax.literals import integer_value, string_value

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torchlosslint.api import lint as lint
-    from torchlosslint.config import ConfigError as ConfigError
-    from torchlosslint.config import Settings as Settings
-    from torchlosslint.finding import Finding as Finding
-    from torchlosslint.finding import FlowStep as FlowStep
-    from torchlosslint.finding import Location as Location
-    from torchlosslint.finding import Report as Report
+    from torchlosslint.config import ConfigError as ConfigError, Settings as Settings
+    from torchlosslint.finding import (
+        Finding as Finding,
+        FlowStep as FlowStep,
+        Location as Location,
+        Report as Report,
+    )
     from torchlosslint.sources.discovery import DiscoveryError as DiscoveryError
 
     __version__: str

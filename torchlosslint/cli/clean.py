@@ -8,8 +8,7 @@ import click
 @click.command("clean")
 def clean() -> None:
     """Remove the cache of the working directory."""
-    from torchlosslint.cache import clean as remove
-    from torchlosslint.cache import default_folder
+    from torchlosslint.cache import clean as remove, default_folder
 
     folder = default_folder()
     try:

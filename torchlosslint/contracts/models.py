@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from torchlosslint.contracts import base as b
-from torchlosslint.contracts import torchvision_models, transformers_models
+from torchlosslint.contracts import base as b, torchvision_models, transformers_models
 from torchlosslint.contracts.architectures import (
     DICT,
     LOSSES,

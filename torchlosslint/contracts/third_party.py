@@ -7,8 +7,7 @@ segmentation.py. Facts only.
 
 from __future__ import annotations
 
-from torchlosslint.contracts import base as b
-from torchlosslint.contracts import monai, segmentation
+from torchlosslint.contracts import base as b, monai, segmentation
 from torchlosslint.contracts.base import Switch
 from torchlosslint.contracts.external import EXTERNAL, ExternalLoss, as_contract
 
