@@ -31,7 +31,9 @@ class TargetShape(Rule):
 
     What it does
         Compares the shapes of scores and target where both are known. Class indices have the scores'
-        shape without the class dimension: (N,) beside (N, C), (N, H, W) beside (N, C, H, W).
+        shape without the class dimension: (N,) beside (N, C), (N, H, W) beside (N, C, H, W). A warning:
+        `squeeze()` without a dimension beside a loss that refuses another shape, where the loader may give
+        a last batch of one sample, whose batch dimension goes too.
 
     Why it is bad
         The call raises.
@@ -69,6 +71,7 @@ class TargetShape(Rule):
             yield from _classes(use, scores, target)
         elif use.contract.target in ELEMENTWISE and use.contract.key not in BY_SAMPLE:
             yield from _elements(use, scores, target)
+            yield from _last_of_one(use, scores, target)
 
 
 def _classes(use: LossUse, scores: Tensor, target: Tensor) -> Iterable[Problem]:
@@ -113,6 +116,23 @@ def _elements(use: LossUse, scores: Tensor, target: Tensor) -> Iterable[Problem]
         f"{use.name} compares element by element, and gets shapes {written(a)} and {written(b)}: it raises.",
         "Bring both to the same shape.",
         tensor=target,
+    )
+
+
+def _last_of_one(use: LossUse, scores: Tensor, target: Tensor) -> Iterable[Problem]:
+    """A bare squeeze() of one side takes the batch dimension too where a batch has one sample."""
+    if use.contract.raises_on_size != RAISE or use.contract.on_broadcast != RAISE:
+        return
+    squeezed = ["ragged" in t.dom.flags for t in (scores, target)]
+    if sum(squeezed) != 1:
+        return
+    which = "scores" if squeezed[0] else "target"
+    yield Problem(
+        f"squeeze() without a dimension takes the batch dimension of the {which} too where a batch has a "
+        f"single sample, as the last one may: {use.name} raises there.",
+        "Name the dimension: squeeze(1) or squeeze(-1). Or leave out the last batch (drop_last=True).",
+        severity="warning",
+        tensor=scores if squeezed[0] else target,
     )
 
 

@@ -14,6 +14,7 @@ from torchlosslint.flow.ops.shapes import axis_after_insert, rank
 from torchlosslint.flow.ops.support import unflagged
 from torchlosslint.flow.values import (
     DOTS,
+    FALSE,
     NONE,
     Choice,
     Const,
@@ -24,6 +25,7 @@ from torchlosslint.flow.values import (
     Instance,
     ListV,
     Place,
+    Ragged,
     StarV,
     SymInt,
     Tensor,
@@ -86,10 +88,21 @@ def batch(m: Machine, loader: ExtObj, place: Place) -> Value:
         return _marked(m.call(collate, [several], {}, place, m.frame))
     if size == NONE:
         return _marked(one)
-    number = size.value if isinstance(size, Const) and type(size.value) is int else BATCH
+    number: Any = size.value if isinstance(size, Const) and type(size.value) is int else BATCH
+    if number != BATCH and _leaves_one(source, number) and _argument(loader, 8, "drop_last") in (None, FALSE):
+        number = Ragged(number)
     if _argument(loader, 4, "batch_sampler", NONE) != NONE:
         number = BATCH
     return collated(m, one, number, place)
+
+
+def _leaves_one(source: Value | None, size: int) -> bool:
+    """Whether the last batch may have a single sample; where the number of samples is known, it has."""
+    if isinstance(source, ExtObj):
+        first = source.args[0] if source.args and source.qual.endswith(".TensorDataset") else None
+        rows = first.shape[0] if isinstance(first, Tensor) and first.shape else None
+        return isinstance(rows, int) and size > 1 and rows % size == 1
+    return isinstance(source, Instance) and size > 1
 
 
 def _argument(obj: ExtObj, position: int, name: str, default: Value | None = None) -> Value | None:

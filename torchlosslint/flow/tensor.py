@@ -158,6 +158,10 @@ class Flat(int):
     parts: tuple[Any, ...] = ()
 
 
+class Ragged(int):
+    """The number of samples of a batch, of which the last one may have fewer."""
+
+
 # A product of symbols and numbers is a symbol with "*" between them ("N*20").
 # A shape: sizes from left to right; None is an unknown size, a str a symbolic one, DOTS (only
 # first) any number of leading sizes. A shape of None: nothing known.

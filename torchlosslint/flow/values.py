@@ -25,6 +25,7 @@ from torchlosslint.flow.tensor import (
     Dots as Dots,
     Flat as Flat,
     Place as Place,
+    Ragged as Ragged,
     Roots as Roots,
     Shape as Shape,
     Step as Step,

@@ -30,7 +30,7 @@ from torchlosslint.flow.ops.support import (
     setting,
     unknown,
 )
-from torchlosslint.flow.values import DOTS, Const, Shape, Step, SymInt, Tensor, Unknown, Value
+from torchlosslint.flow.values import DOTS, Const, Ragged, Shape, Step, SymInt, Tensor, Unknown, Value
 
 
 def moved_dim(tensor: Tensor, dim: int | None) -> Domain:
@@ -203,7 +203,7 @@ def squeeze(call: OpCall) -> Value:
     given = call.arg(1, "dim") or call.kwargs.get("axis")
     known = rank(x.shape)
     if given is None:
-        if known is None or x.shape is None or any(not isinstance(s, int) for s in x.shape):
+        if known is None or x.shape is None or any(not isinstance(s, (int, str)) for s in x.shape):
             return reshaped(x, shape=None, dom=moved_dim(x, None))
         dims = [i for i, s in enumerate(x.shape) if s == 1]
     else:
@@ -225,7 +225,10 @@ def squeeze(call: OpCall) -> Value:
         own = same_axis(result.dom.dim, d, here)
         dim = axis_after_drop(result.dom.dim, d, here) if own is False else None
         result = reshaped(result, shape=without_axis(result.shape, d), dom=moved_dim(result, dim))
-    return reshaped(result)
+    result = reshaped(result)
+    if given is None and x.shape and type(x.shape[0]) is Ragged:
+        return result.with_(dom=flagged(result.dom, "ragged"))
+    return result
 
 
 def squeezed_perhaps(x: Tensor) -> Tensor:

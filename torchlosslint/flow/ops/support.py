@@ -262,7 +262,7 @@ def part(tensor: Tensor, **changes: Any) -> Tensor:
 def reshaped(tensor: Tensor, **changes: Any) -> Tensor:
     """A tensor after a shape-only operation: the same numbers in another order or form."""
     dom = changes.get("dom", tensor.dom)
-    changes["dom"] = unflagged(dom, "squeezed")
+    changes["dom"] = unflagged(dom, "squeezed", "ragged")
     return tensor.with_(**changes)
 
 
