@@ -191,3 +191,10 @@ def test_given_again_tensors_are_others_with_the_same_numbers() -> None:
     copy = again(tensor)
     assert isinstance(copy, Tensor)
     assert copy.uid != tensor.uid
+
+
+def test_a_copy_with_other_numbers_has_an_identity_of_its_own() -> None:
+    tensor = Tensor()
+    copy = tensor.with_(uid=None)
+    assert isinstance(copy.uid, int)
+    assert copy.uid != tensor.uid

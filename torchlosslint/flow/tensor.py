@@ -227,6 +227,8 @@ class Tensor(Value):
         new.roots = self.roots
         for name, value in changes.items():
             setattr(new, name, value)
+        if new.uid is None:  # what is asked for where the numbers are others
+            new.uid = fresh_uid()
         if len(new.roots) > MAX_ROOTS:
             new.roots = frozenset((VAGUE,))
         return new
