@@ -217,16 +217,16 @@ def spliced(first: str, second: str, dice: random.Random) -> str:
     """Lines of one program with some of another between them."""
     lines, more = first.split("\n"), second.split("\n")
     for _ in range(dice.randint(1, 4)):
-        i, j = dice.randrange(len(lines)), dice.randrange(len(more))
+        i, j = dice.randrange(len(lines) + 1), dice.randrange(len(more))
         lines[i : i + dice.randint(0, 2)] = more[j : j + dice.randint(0, 4)]
     return "\n".join(lines)
 
 
 def swapped(first: str, second: str, dice: random.Random) -> str:
     """One name of a program in the place of another."""
-    names = sorted(set(re.findall(r"[A-Za-z_]\w*", first)))
+    names = sorted(set(re.findall(r"[A-Za-z_]\w*", first))) or [""]
     for _ in range(dice.randint(1, 4)):
-        first = re.sub(rf"\b{dice.choice(names)}\b", dice.choice(names), first)
+        first = re.sub(rf"\b{dice.choice(names)}\b", dice.choice(names), first) if names[0] else first
     return first
 
 
