@@ -22,7 +22,7 @@ START = time.process_time()
 
 import torchlosslint.part  # noqa: E402
 from torchlosslint.cli.main import main as lint  # noqa: E402
-from torchlosslint.syntax import guard, ir  # noqa: E402
+from torchlosslint.syntax import guard, ir, parse  # noqa: E402
 
 
 class Bare:
@@ -32,7 +32,7 @@ class Bare:
         self.files = 0
         self.seconds = 0.0  # of the parses alone
         self.whole = 0.0  # with what it takes to come to them
-        self.own = guard.parse_safely
+        self.own = parse.parse_safely
 
     def parse_safely(self, path: str, text: str) -> ir.Module:
         """The linter's own parse, with a bare one before or after it."""

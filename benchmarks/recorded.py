@@ -14,7 +14,7 @@ from pathlib import Path
 from torchlosslint import part
 from torchlosslint.cli.main import main
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.guard import parse_safely
+from torchlosslint.syntax.parse import parse_safely
 
 parsed: dict[str, int] = {}
 

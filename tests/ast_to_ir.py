@@ -99,7 +99,7 @@ def formatted(node: ast.FormattedValue) -> Any:
     value = expr(node.value)
     if node.conversion != -1:
         value = ir.Call(0, ir.Name(0, MATCHED[node.conversion]), [ir.Arg(value)])
-    if node.format_spec is not None:
+    if isinstance(node.format_spec, ast.JoinedStr) and node.format_spec.values:
         value = ir.Call(0, ir.Name(0, "format"), [ir.Arg(value), ir.Arg(expr(node.format_spec))])
     return value
 

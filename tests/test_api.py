@@ -88,6 +88,15 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert third == "[]"
 
 
+def test_a_run_loads_no_second_parser(program: Path) -> None:
+    code = (
+        "import sys, torchlosslint\n"
+        "report = torchlosslint.lint('.')\n"
+        "print(len(report.findings) > 0, sorted({'libcst', 'torch'} & set(sys.modules)))\n"
+    )
+    assert process(code, program.parent) == "True []\n"
+
+
 def test_every_name_is_there_and_no_other() -> None:
     for name in torchlosslint.__all__:
         assert getattr(torchlosslint, name).__name__ == name

@@ -321,7 +321,7 @@ def test_the_oldest_go_when_there_is_no_room(tmp_path: Path) -> None:
 
 
 def test_a_module_comes_back_as_it_was() -> None:
-    from torchlosslint.syntax.guard import parse_safely
+    from torchlosslint.syntax.parse import parse_safely
 
     text = dedent(
         """

@@ -18,7 +18,7 @@ import torchlosslint.part as part
 import torchlosslint.pool as pool
 from torchlosslint.config import Settings
 from torchlosslint.finding import Report
-from torchlosslint.syntax.guard import parse_safely
+from torchlosslint.syntax.parse import parse_safely
 
 
 def heeding_interrupts() -> None:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from torchlosslint.syntax import limits
-from torchlosslint.syntax.guard import SyntaxTrouble, on_large_stack, parse_safely, prepare
+from torchlosslint.syntax.guard import SyntaxTrouble, on_large_stack, prepare
+from torchlosslint.syntax.parse import parse_safely
 from torchlosslint.syntax.positions import locate
 from torchlosslint.syntax.scan import OverLimit, calm, measure
 
@@ -84,7 +85,8 @@ try:
 except (ImportError, ValueError, OSError):
     pass
 import msgspec
-from torchlosslint.syntax.guard import SyntaxTrouble, parse_safely
+from torchlosslint.syntax.guard import SyntaxTrouble
+from torchlosslint.syntax.parse import parse_safely
 from torchlosslint.syntax.positions import locate
 for n in {sizes}:
     text = {text} + "\\nlast()\\n"

@@ -11,9 +11,10 @@ from hypothesis import given, strategies as st
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.guard import parse_safely
-from torchlosslint.syntax.lower import Lowering
-from torchlosslint.syntax.positions import Place, find_nodes, locate
+from torchlosslint.syntax.cst_lower import Lowering
+from torchlosslint.syntax.cst_positions import find_nodes
+from torchlosslint.syntax.parse import parse_safely
+from torchlosslint.syntax.positions import Place, locate
 
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 

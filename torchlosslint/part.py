@@ -32,8 +32,8 @@ from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.notebook import Source, raw_bytes, text_of
 from torchlosslint.syntax import ir
 from torchlosslint.syntax.compact import compact
-from torchlosslint.syntax.guard import SyntaxTrouble, parse_safely
-from torchlosslint.syntax.lower import count_lines
+from torchlosslint.syntax.guard import SyntaxTrouble
+from torchlosslint.syntax.parse import count_lines, parse_safely
 from torchlosslint.syntax.positions import locate
 from torchlosslint.view import View
 

@@ -10,7 +10,7 @@ from torchlosslint.finding import Report
 PHASES = {
     "discovery": "rules loaded, folders walked",
     "screen": "bytes looked at, imports resolved, the cache asked",
-    "parse": "libcst, and the lowering of its trees",
+    "parse": "source to syntax trees, and their lowering",
     "flow": "the interpreter",
     "locate": "positions of what was found",
 }

@@ -1,5 +1,5 @@
-"""The door to libcst: nothing that it cannot stand gets in, and what comes out of it for
-a broken file is one exception with a place and a sentence that a person can read."""
+"""The door to the parsers: nothing that they cannot stand gets in, and what comes out for a
+broken file is one exception with a place and a sentence that a person can read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import libcst as cst
-
-from torchlosslint.syntax import ir
 from torchlosslint.syntax.limits import STACK_BYTES
-from torchlosslint.syntax.lower import count_lines, lower_tree
 from torchlosslint.syntax.scan import OverLimit, calm, measure
 
 T = TypeVar("T")
@@ -39,7 +35,7 @@ class SyntaxTrouble(Exception):
 
 @dataclass
 class Prepared:
-    """A text that libcst can stand: `text` without the spans `cuts` of the original.
+    """A text that the parsers can stand: `text` without the spans `cuts` of the original.
 
     Offsets of the original exclude a byte order mark, which no editor shows."""
 
@@ -93,43 +89,14 @@ def prepare(text: str) -> Prepared:
     return prepared
 
 
-def parse_safely(path: str, text: str) -> ir.Module:
-    """Parse and lower a file's text. SyntaxTrouble is the only exception it raises."""
+def own_tree(text: str) -> ast.Module | None:
+    """The tree that the running Python makes of a text; None where it makes none."""
     try:
-        prepared = prepare(text)
-        module = with_tree(prepared, lower_tree)
-    except SyntaxTrouble as trouble:
-        trouble.path = path
-        raise
-    module.lines = count_lines(text.encode())
-    return module
-
-
-def with_tree(prepared: Prepared, use: Callable[[cst.Module], T]) -> T:
-    """`use(tree)` of a prepared text, both on a large stack."""
-
-    def parse_and_use() -> T:
-        return use(_parse(prepared))
-
-    try:
-        return on_large_stack(parse_and_use)
-    except (RecursionError, MemoryError):
-        raise SyntaxTrouble(1, 1, "nested too deep to be read") from None
-
-
-def _parse(prepared: Prepared) -> cst.Module:
-    try:
-        return cst.parse_module(prepared.text)
-    except cst.ParserSyntaxError as error:
-        raise trouble_of(prepared, error.raw_line, error.raw_column) from None
-    except (RecursionError, MemoryError):
-        raise
-    except Exception as error:  # libcst's own checks of its nodes
-        raise SyntaxTrouble(1, 1, f"libcst could not read this file ({type(error).__name__})") from None
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what a panic in Rust becomes
-            raise
-        raise SyntaxTrouble(1, 1, "libcst could not read this file (it panicked)") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def on_large_stack(work: Callable[[], T]) -> T:
@@ -154,7 +121,7 @@ def on_large_stack(work: Callable[[], T]) -> T:
             errors.append(error)
 
     # A daemon: an interrupted run ends at once.
-    thread = threading.Thread(target=run, name="libcst", daemon=True)
+    thread = threading.Thread(target=run, name="parser", daemon=True)
     try:
         with _STACK_LOCK:
             before = threading.stack_size(STACK_BYTES)

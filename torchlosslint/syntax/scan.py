@@ -1,4 +1,4 @@
-"""A look at a file's text before libcst gets it: how deep, how long, how much.
+"""A look at a file's text before a parser gets it: how deep, how long, how much.
 
 `calm` is the quick half: a few regular expressions over the whole text, about 1 us a
 line, that prove nearly every file harmless. Only the others are read token by token by

@@ -8,8 +8,7 @@ from typing import Any
 import libcst as cst
 
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.limits import MAX_DEPTH, MAX_ITEMS
-from torchlosslint.syntax.literals import (
+from torchlosslint.syntax.cst_literals import (
     BINARY_OPS,
     COMPARE_OPS,
     SINGLETONS,
@@ -18,6 +17,7 @@ from torchlosslint.syntax.literals import (
     integer_value,
     string_value,
 )
+from torchlosslint.syntax.limits import MAX_DEPTH, MAX_ITEMS
 
 Handler = Callable[[Any], Any]
 
@@ -73,61 +73,69 @@ class Expressions:
 
     def concatenated(self, node: cst.ConcatenatedString) -> Any:
         """Adjacent strings: one Const, or one FString if a piece is formatted."""
-        texts: list[str] = []
         pieces: list[Any] = []
         rest: Any = node
-        while rest is not None:
-            piece = rest.left if type(rest) is cst.ConcatenatedString else rest
-            rest = rest.right if type(rest) is cst.ConcatenatedString else None
-            if type(piece) is cst.SimpleString:
-                value = string_value(piece.value)
-                if value is None:
-                    return self.opaque()
-                texts.append(value)
-            else:
-                self.flush(texts, pieces)
-                pieces += self.exprs[type(piece)](piece).parts
-        if not pieces:
-            self.o = o = self.o + 1
-            return ir.Const(o - 1, "".join(texts))
-        self.flush(texts, pieces)
+        while type(rest) is cst.ConcatenatedString:
+            pieces.append(rest.left)
+            rest = rest.right
+        pieces.append(rest)
+        if not all(type(p) is cst.SimpleString for p in pieces):
+            return self.joined(pieces)
         self.o = o = self.o + 1
-        return ir.FString(o - 1, pieces)
+        values = [string_value(p.value) for p in pieces]
+        return ir.Opaque(o - 1) if None in values else ir.Const(o - 1, "".join(v or "" for v in values))
 
-    def flush(self, texts: list[str], pieces: list[Any]) -> None:
-        if texts:
-            self.o = o = self.o + 1
-            pieces.append(ir.Const(o - 1, "".join(texts)))
-            texts.clear()
+    def formatted(self, node: cst.FormattedString) -> Any:
+        return self.joined([node])
 
-    def formatted(self, node: Any) -> ir.FString:
-        parts = self.fragments(node.parts, node.start.rstrip("\"'"))
+    def joined(self, pieces: list[Any]) -> Any:
+        """Strings of which some are formatted; template strings are no strings."""
+        parts: list[Any] = []
+        texts: list[str | None] = []
+        for piece in pieces:
+            if type(piece) is cst.SimpleString:
+                texts.append(string_value(piece.value))
+            elif type(piece) is cst.FormattedString:
+                self.fragments(piece.parts, piece.start.rstrip("\"'"), texts, parts)
+            else:
+                return self.opaque()
+        self.flush(texts, parts)
         self.o = o = self.o + 1
         return ir.FString(o - 1, parts)
 
-    def fragments(self, parts: Any, prefix: str) -> list[Any]:
+    def flush(self, texts: list[str | None], parts: list[Any]) -> None:
+        """One node for the text between two expressions; None is text that the IR cannot hold."""
+        text = None if None in texts else "".join(t or "" for t in texts)
+        texts.clear()
+        if text is None:
+            parts.append(self.opaque())
+        elif text:
+            self.o = o = self.o + 1
+            parts.append(ir.Const(o - 1, text))
+
+    def fragments(self, nodes: Any, prefix: str, texts: list[str | None], parts: list[Any]) -> None:
         """`{x!r}` is lowered as `repr(x)`, `{x:.3f}` as `format(x, ".3f")`: what they mean."""
-        out: list[Any] = []
-        for part in parts:
-            if hasattr(part, "value"):
-                value = fragment_value(part.value, prefix)
-                self.o = o = self.o + 1
-                out.append(ir.Opaque(o - 1) if value is None else ir.Const(o - 1, value))
+        for node in nodes:
+            if hasattr(node, "value"):
+                texts.append(fragment_value(node.value, prefix))
                 continue
-            lowered = self.exprs[type(part.expression)](part.expression)
-            conversion, spec = part.conversion, part.format_spec
-            if part.equal is not None:
-                out.append(self.opaque())
+            conversion, spec = node.conversion, node.format_spec
+            if node.equal is not None:
+                texts.append(None)
                 conversion = conversion or (None if spec else "r")
+            self.flush(texts, parts)
+            lowered = self.exprs[type(node.expression)](node.expression)
             if conversion:
                 named = "str" if conversion == "s" else "repr" if conversion == "r" else "ascii"
                 lowered = self.builtin_call(named, [lowered])
             if spec:
-                inner = self.fragments(spec, prefix)
+                inner: list[Any] = []
+                between: list[str | None] = []
+                self.fragments(spec, prefix, between, inner)
+                self.flush(between, inner)
                 self.o = o = self.o + 1
                 lowered = self.builtin_call("format", [lowered, ir.FString(o - 1, inner)])
-            out.append(lowered)
-        return out
+            parts.append(lowered)
 
     def builtin_call(self, name: str, values: list[Any]) -> ir.Call:
         self.o = o = self.o + 2
@@ -175,8 +183,10 @@ class Expressions:
         value = self.exprs[type(node.value)](node.value)
         elements = node.slice
         index: Any
-        if len(elements) == 1 and type(elements[0].comma) is not cst.Comma:
-            index = self.index(elements[0].slice)
+        first: Any = elements[0].slice
+        starred = type(first) is cst.Index and bool(first.star)
+        if len(elements) == 1 and type(elements[0].comma) is not cst.Comma and not starred:
+            index = self.index(first)
         else:
             items = [self.index(element.slice) for element in elements]
             self.o = o = self.o + 1

@@ -1,4 +1,5 @@
-"""libcst's tree to the IR, by one walk over the fields that matter.
+"""libcst's tree to the IR, by one walk over the fields that matter: for syntax that is newer than the
+running Python (see `ast_lower`), and for places and edits.
 
 The walk dispatches on the type of a node through two dicts (expressions, statements),
 with no visitor and no metadata. Every IR node gets its ordinal when it is made. To find
@@ -13,22 +14,9 @@ from typing import Any
 import libcst as cst
 
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.expressions import Expressions, Handler, Table
+from torchlosslint.syntax.cst_expressions import Expressions, Handler, Table
+from torchlosslint.syntax.cst_literals import AUG_OPS
 from torchlosslint.syntax.limits import MAX_CHAIN
-from torchlosslint.syntax.literals import AUG_OPS
-
-
-def lower(source: str | bytes) -> ir.Module:
-    """Parse `source` with libcst and lower it. No guard: see `guard.parse_safely`."""
-    module = lower_tree(cst.parse_module(source))
-    text = source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
-    module.lines = count_lines(text)
-    return module
-
-
-def count_lines(data: bytes) -> int:
-    ends = data.count(b"\n") or data.count(b"\r")
-    return ends + (1 if data and not data.endswith((b"\n", b"\r")) else 0)
 
 
 def lower_tree(tree: cst.Module) -> ir.Module:
