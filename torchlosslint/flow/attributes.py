@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow import nn_modules
-from torchlosslint.flow.facts import choose
+from torchlosslint.flow.facts import choose, negations
 from torchlosslint.flow.ops import normalise
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
@@ -258,8 +258,10 @@ def set_attr(m: Machine, obj: Value, name: str, value: Value) -> None:
     if isinstance(obj, Choice):
         for guard, alt in obj.alts:
             if isinstance(alt, Obj) and m.consistent(guard):
-                old = alt.attrs.get(name)
-                set_attr(m, alt, name, value if old is None else choose([(guard, value), (frozenset(), old)]))
+                old, new = alt.attrs.get(name), value
+                if old is not None:
+                    new = choose([(guard, value), *((other, old) for other in negations(guard))])
+                set_attr(m, alt, name, new)
         return
     if isinstance(obj, Unknown):
         m.write(m.overlay, (obj.key, name), value)

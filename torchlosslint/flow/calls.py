@@ -65,6 +65,8 @@ def call(
         if isinstance(callee.func, Func):
             result = call_function(m, callee.func, [callee.self, *args], kwargs, place, frame)
             if callee.func.qualname.endswith(".forward"):
+                if isinstance(callee.self, Instance):
+                    result = training.from_module(m, result, callee.self, [*args, *kwargs.values()])
                 return through(m, result, place, f"comes back from {callee.func.qualname}")
             return result
         return call_named(m, callee.self, callee.func, args, kwargs, place, frame)

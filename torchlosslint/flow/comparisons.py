@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlosslint.flow.facts import at_least, equals
+from torchlosslint.flow.facts import at_least, contains, equals
 from torchlosslint.flow.ops import binary as tensor_binary
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.tables import compared
@@ -129,6 +129,16 @@ def _contains(m: Machine, left: Value, right: Value) -> bool | Choice | None:
         and isinstance(left.value, str)
     ):
         return left.value in right.value
+    if (
+        isinstance(right, Unknown)
+        and right.config
+        and isinstance(left, Const)
+        and isinstance(left.value, str)
+    ):
+        has, lacks = contains(right, left.value, True), contains(right, left.value, False)
+        if not m.consistent(has):
+            return False
+        return Choice(((has, TRUE), (lacks, FALSE))) if m.consistent(lacks) else True
     if isinstance(right, DictV):
         if isinstance(left, Const):
             if ("k", left.value) in right.attrs:

@@ -64,7 +64,7 @@ def _run_entries(
         if not pending:
             return
         done.update(id(f.node) for f in pending)
-        pending = [f for f in pending if relevance.of(f.node)]
+        pending = [f for f in pending if relevance.of(f.node) and not _outdated(f, relevance)]
         # Callers first: what another pending function mentions is likely to be called by it.
         mentioned: set[str] = set()
         for func in pending:
@@ -93,6 +93,25 @@ def guarded(interpreter: Interpreter, path: str, run: Callable[[], None]) -> Non
         interpreter.failures.setdefault(
             path, f"internal error, please report it: {type(error).__name__}: {error}"
         )
+
+
+def _outdated(func: Func, relevance: Relevance) -> bool:
+    """Whether a function that nothing calls speaks of a function or class that was replaced by a later
+    definition of the same name, and may have been in use before that."""
+    if func.scope is not func.module.scope:
+        return False
+    own = func.owner.node.o if func.owner is not None else func.node.o
+    seen: set[str] = set()
+    replaced: set[str] = set()  # after the definition of the function
+    for stmt in func.module.body:
+        if isinstance(stmt, (ir.ClassDef, ir.FuncDef)):
+            if stmt.name in seen and stmt.o > own:
+                replaced.add(stmt.name)
+            seen.add(stmt.name)
+    if not replaced:
+        return False
+    name = func.owner.name if func.owner is not None else func.qualname
+    return not (relevance.around(func.node) - {name}).isdisjoint(replaced)
 
 
 def _rank(func: Func) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from torchlosslint.flow.values import (
     MAX_ALTERNATIVES,
     NO_GUARD,
     Choice,
+    Const,
     Fact,
     Guard,
     Tensor,
@@ -18,6 +19,7 @@ from torchlosslint.flow.values import (
 
 TRUTH = ("truth",)
 MAX_FACTS = 64  # of an alternative; more are forgotten, so that it holds in more cases than it should
+MAX_NEGATED = 4  # facts of a guard whose contrary is told fact by fact
 MANY_ALTERNATIVES = 64  # of one value, from which on it is seen to at once that they are not too many
 
 
@@ -62,6 +64,10 @@ def _compatible(a: Guard, b: Guard) -> bool:
                 return False
             if polarity and other_polarity and _constant(what) and _constant(other_what):
                 return False  # equal to two different constants
+            if other_polarity and _constant(other_what) and _holds(what, other_what[1]) is (not polarity):  # type: ignore[index]
+                return False
+            if polarity and _constant(what) and _holds(other_what, what[1]) is (not other_polarity):  # type: ignore[index]
+                return False
             if what is TRUTH and other_polarity and _truth(other_what) is not None:
                 if _truth(other_what) is not polarity:
                     return False
@@ -89,8 +95,11 @@ def _sets_compatible(a: Guard, b: Guard) -> bool:
             for other_src, other_what, polarity in other:
                 if other_src != src or not isinstance(other_what, tuple) or len(other_what) != 2:
                     continue
-                values = set(other_what[1]) if other_what[0] == "in" else {other_what[1]}
-                left = left & values if polarity else left - values
+                if other_what[0] in ("in", "="):
+                    values = set(other_what[1]) if other_what[0] == "in" else {other_what[1]}
+                    left = left & values if polarity else left - values
+                else:
+                    left = {v for v in left if _holds(other_what, v) is not (not polarity)}
             if not left:
                 return False
     return True
@@ -140,6 +149,27 @@ def _disagree(what: tuple[str, float], polarity: bool, other: object, other_pola
     return bool(high < low or (high == low and strict))
 
 
+# What is asked of a text.
+_QUESTIONS: dict[str, Callable[[str, str], bool]] = {
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "contains": str.__contains__,
+}
+
+
+def _holds(what: object, constant: object) -> bool | None:
+    """Whether a constant is a text of which a question is true; None where that is no question of texts."""
+    if not isinstance(what, tuple) or len(what) != 2 or not isinstance(constant, str):
+        return None
+    question = _QUESTIONS.get(what[0])
+    return None if question is None else question(constant, what[1])
+
+
+def contains(value: Unknown, part: str, polarity: bool) -> Guard:
+    """The guard that an unknown text has (or has not) a part."""
+    return frozenset(((source(value), ("contains", part), polarity),))
+
+
 def _truth(what: object) -> bool | None:
     return bool(what[1]) if isinstance(what, tuple) and len(what) == 2 and what[0] == "=" else None
 
@@ -150,7 +180,13 @@ def equals(value: Unknown, constant: object, polarity: bool) -> Guard:
 
 
 def truthy(value: Unknown, polarity: bool) -> Guard:
-    """The guard that an unknown is true (or false)."""
+    """The guard that an unknown is true (or false); of `x.startswith("a")`, one on `x`."""
+    key = value.key
+    if value.config and isinstance(key, tuple) and len(key) == 4 and key[0] == "method":
+        _, text, name, args = key
+        if name in _QUESTIONS and len(args) == 1 and isinstance(args[0], Const):
+            if isinstance(args[0].value, str):
+                return frozenset(((("C", text), (name, args[0].value), polarity),))
     return frozenset(((source(value), TRUTH, polarity),))
 
 
@@ -230,6 +266,14 @@ def _squeeze(alts: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:
         else:
             out.append((guard, value))
     return out
+
+
+def negations(guard: Guard) -> list[Guard]:
+    """Guards of which one holds where the guard does not; of a long one, and of one that says nothing, the
+    one that says nothing."""
+    if not guard or len(guard) > MAX_NEGATED:
+        return [NO_GUARD]
+    return [frozenset(((src, what, not polarity),)) for src, what, polarity in guard]
 
 
 def common(guards: list[Guard]) -> Guard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -61,8 +62,13 @@ _DOMAINS = {
 def architecture(qual: str) -> Architecture | None:
     """The record of a factory."""
     if qual.startswith("torchvision.models.") and qual.endswith(".*"):
-        return by_name("torchvision.models.resnet18")  # one of them, by an option: all give scores
+        # One of them, by an option: all give scores, and a head that is put in place is the right one.
+        one = by_name("torchvision.models.resnet18")
+        return replace(one, heads=_ANY_HEAD, features=None) if one is not None else None
     return by_name(qual)
+
+
+_ANY_HEAD = ("fc", "classifier.6", "classifier.1", "classifier", "heads.head", "heads", "head")
 
 
 def hub(repository: Value | None, name: Value | None) -> str | None:
@@ -181,7 +187,8 @@ def call(
     head = replaced_head(m, obj)
     training = m.read(obj.attrs.get("training", TRUE)) is TRUE
     kind, fields = record.returns(_config(record, obj))
-    note = f"{obj.qual.rsplit('.', 1)[-1]} gives raw scores"
+    name = obj.qual.rsplit(".", 1)[-1]
+    note = f"{name if name != '*' else 'the model'} gives raw scores"
     if record.when == TRAINING and not training:
         if not record.otherwise:
             return m.unknown("the output of a model in evaluation")

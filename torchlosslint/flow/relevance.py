@@ -201,9 +201,12 @@ class Relevance:
             return True
         if used.isdisjoint(AFTER_SOFTMAX):
             return not used.isdisjoint(CLASSES) and given_values(function)
-        around = used | self.owners.get(id(function), set())
-        return not around.isdisjoint(self.soft)
+        return not self.around(function).isdisjoint(self.soft)
 
     def mentions(self, function: ir.FuncDef | ir.Lambda) -> set[str]:
         """The names in a function."""
         return self.names.get(id(function)) or set()
+
+    def around(self, function: ir.FuncDef | ir.Lambda) -> set[str]:
+        """The names in a function and in the class that it is a method of."""
+        return self.mentions(function) | self.owners.get(id(function), set())

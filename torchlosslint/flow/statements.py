@@ -110,6 +110,9 @@ def _aug_assign(m: Machine, s: ir.AugAssign, frame: Frame) -> int:
         m.call(m.get_attr(old, "extend", place), [value], {}, place, frame)
         return NORMAL
     total = binary(m, s.op, old, value, place, frame)
+    if frame.no_grad and isinstance(old, Tensor) and isinstance(total, Tensor):
+        # In place: a parameter that is changed under no_grad stays one.
+        total = total.with_(grad=old.grad, cut=old.cut, roots=old.roots)
     if s.op == "+":
         total = training.accumulated(m, old, value, total, place, frame, _scaled(m, s.value, value, frame))
     m.assign(s.target, total, frame)

@@ -42,12 +42,14 @@ from torchlosslint.flow.ops.support import (
     flagged,
     is_score,
     made,
+    may_be_tensor,
     nothing,
     numbered,
     operand,
     promoted,
     register,
     uid_of,
+    unflagged,
     unknown,
 )
 from torchlosslint.flow.values import DOTS, Const, ListV, Shape, SymInt, Tensor, TupleV, Unknown, Value
@@ -121,6 +123,8 @@ def binary(op: str, left: Value, right: Value, call: OpCall) -> Value:
         uid=uid,
         of=kept_reduction(op, left, right),
     )
+    if any(isinstance(v, Unknown) and may_be_tensor(v) for v in (left, right)):
+        after = after.with_(dom=unflagged(after.dom, "numpy"))  # an array and a tensor give a tensor
     if op == "-" and shape is not None and after.grad is not False and call.emit is not None:
         after = paired(call, left, right, after)
     if op == "//":
