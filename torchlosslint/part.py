@@ -20,7 +20,7 @@ from torchlosslint.contracts.declared import Declared
 from torchlosslint.finding import IN_PART, Confidence, Finding, FlowStep, Location, Skipped
 from torchlosslint.flow import unused
 from torchlosslint.flow.declared import Declarations
-from torchlosslint.flow.entries import run_program
+from torchlosslint.flow.entries import forget, run_program
 from torchlosslint.flow.interpreter import Interpreter
 from torchlosslint.flow.values import Place
 from torchlosslint.judge import Judge, Raw
@@ -38,7 +38,7 @@ from torchlosslint.syntax.positions import locate
 from torchlosslint.view import View
 
 # Files after which the memory of finished parts is collected: syntax trees and heaps have cycles.
-COLLECT_EVERY = 200
+COLLECT_EVERY = 500
 # Bytes of source above which a part's syntax is kept in less memory, which takes time.
 LARGE = 2_000_000
 IR = "i"
@@ -237,6 +237,7 @@ class Part:
         start = time.process_time()
         self.conclude(judge)
         self.spent("locate", start)
+        forget(interpreter)
         asked = self.resolver.asked or {}
         self.kept.lookups = [(folder, name, kind) for (folder, name), kind in asked.items()]
 

@@ -38,6 +38,22 @@ def run_program(interpreter: Interpreter, files: Iterable[str]) -> None:
         gc.unfreeze()
 
 
+def forget(interpreter: Interpreter) -> None:
+    """Let go of the objects of a program that is done: what holds itself would wait for a collection."""
+    for info in interpreter.program.modules.values():
+        info.globals.clear()
+        info.scope = None
+        info.body = []
+    for cls in interpreter.classes:
+        cls.attrs.clear()
+        cls.mro.clear()
+    interpreter.classes.clear()
+    interpreter.functions.clear()
+    interpreter.instances.clear()
+    interpreter.memory.clear()
+    interpreter.frame = None
+
+
 def _collect(interpreter: Interpreter) -> None:
     """Give memory back from time to time; automatic collection is off."""
     if gc.get_count()[0] > COLLECT_EVERY:

@@ -20,6 +20,7 @@ from torchlosslint.flow.values import (
     Choice,
     Const,
     DictV,
+    Instance,
     ListV,
     Place,
     StarV,
@@ -53,6 +54,10 @@ def _const(m: Machine, e: ir.Const, frame: Frame) -> Value:
 
 def _attr(m: Machine, e: ir.Attr, frame: Frame) -> Value:
     obj = evaluate(m, e.value, frame)
+    if type(obj) is Instance:  # most are `self.x` of something that was written
+        held = obj.attrs.get(e.attr)
+        if held is not None and type(held) is not Choice and e.attr != "items":
+            return held
     m.frame = frame
     value = m.get_attr(obj, e.attr, Place(frame.module.path, e.o))
     return narrow(value, m.facts) if type(value) is Choice else value

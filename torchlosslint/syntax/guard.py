@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 from torchlosslint.syntax.limits import STACK_BYTES
@@ -90,13 +91,24 @@ def prepare(text: str) -> Prepared:
 
 
 def own_tree(text: str) -> ast.Module | None:
-    """The tree that the running Python makes of a text; None where it makes none."""
+    """The tree that the running Python makes of a text; None where it makes none. Nobody changes it:
+    of the latest texts that are not long it is made once, to be lowered and to find places in."""
+    return _kept_tree(text) if len(text) < MAX_KEPT else _tree(text)
+
+
+MAX_KEPT = 100_000
+
+
+def _tree(text: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+_kept_tree = lru_cache(maxsize=12)(_tree)
 
 
 def on_large_stack(work: Callable[[], T]) -> T:
