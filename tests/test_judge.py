@@ -160,7 +160,7 @@ def test_facts_of_the_path_take_alternatives_away(judge: Judge, machine: Machine
     assert len(judge.found) == 1
 
 
-def test_alternatives_of_input_and_target_do_not_contradict(judge: Judge, machine: Machine) -> None:
+def test_alternatives_of_input_and_target_do_not_contradict(machine: Machine) -> None:
     class Pair(Rule):
         code, name = "TLL901", "pair"
         met: list[tuple[object, object]] = []
@@ -169,7 +169,7 @@ def test_alternatives_of_input_and_target_do_not_contradict(judge: Judge, machin
             self.met.append((use.input, use.target))
             return ()
 
-    judge.rules = [Pair()]
+    judge = Judge([Pair()])
     a, b, c, d = Const("a"), Const("b"), Const("c"), Const("d")
     reach(judge, machine, by(FLAG, a, b), target=by(FLAG, c, d))
     assert Pair.met == [(a, c), (b, d)]

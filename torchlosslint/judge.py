@@ -48,6 +48,8 @@ class Judge:
         self, rules: Iterable[Rule], torch: Callable[[str], tuple[int, int] | None] | None = None
     ) -> None:
         self.rules = list(rules)
+        self.on_loss = [r for r in self.rules if type(r).check_loss is not Rule.check_loss]
+        self.on_event = [r for r in self.rules if type(r).check_event is not Rule.check_event]
         self.torch = torch  # for a file, the version of torch that it runs on
         self.found: dict[tuple[str, Place], Raw] = {}
         self.seen: dict[Place, str] = {}  # loss calls not judged, with the reason
@@ -99,7 +101,7 @@ class Judge:
             if self.watched and self._counted("loss", use.place, left):
                 self.history.losses.append(loss_use)
                 self.contexts[id(loss_use)] = (guard | m.chosen, blame(use.place, left, frame))
-            said = [(rule, problem) for rule in self.rules for problem in rule.check_loss(loss_use)]
+            said = [(rule, problem) for rule in self.on_loss for problem in rule.check_loss(loss_use)]
             answers.append((guard, left, said))
         sound = [g for g, left, said in answers if not said and known(left)]
         for guard in sound:
@@ -129,7 +131,7 @@ class Judge:
             if watched and self._counted(kind, place, plain, data):
                 self.history.events.append(event)
                 self.contexts[id(event)] = (guard | m.chosen, blamed)
-            for rule in self.rules:
+            for rule in self.on_event:
                 for problem in rule.check_event(event):
                     at = place if kind in PURE else blamed
                     self._note(rule, problem, plain, at, None, guard | m.chosen, False)

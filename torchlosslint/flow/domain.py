@@ -54,7 +54,7 @@ class Domain:
         "complement" (one minus), "temperature" (a scale was applied), "pooled".
     """
 
-    __slots__ = ("kind", "how", "dim", "low", "high", "base", "implicit", "flags", "_key")
+    __slots__ = ("kind", "how", "dim", "low", "high", "base", "implicit", "flags", "_key", "_hash")
 
     def __init__(
         self,
@@ -85,18 +85,22 @@ class Domain:
             implicit,
             flags,
         )
+        self._hash: int | None = None
 
     def replace(self, **changes: Any) -> Domain:
         """A copy with some fields changed."""
-        fields = {s: getattr(self, s) for s in self.__slots__ if s != "_key"}
+        fields = {s: getattr(self, s) for s in self.__slots__ if s[0] != "_"}
         fields.update(changes)
         return Domain(**fields)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Domain) and self._key == other._key
+        return self is other or (isinstance(other, Domain) and self._key == other._key)
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        known = self._hash
+        if known is None:
+            known = self._hash = hash(self._key)
+        return known
 
     def __repr__(self) -> str:
         extra = "".join(

@@ -205,6 +205,8 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
         return Unknown("no path leads here")
     if len(flat) == 1:
         return flat[0][1]
+    if len(flat) == 2:
+        return _either(*flat)
     out: list[tuple[Guard, Value]] = []
     for guard, value in flat:
         if len(out) >= MANY_ALTERNATIVES:
@@ -233,6 +235,14 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
         if len(out) > MAX_ALTERNATIVES:
             return Unknown("more than eight alternatives")
     return Choice(tuple(out))
+
+
+def _either(one: tuple[Guard, Value], other: tuple[Guard, Value]) -> Value:
+    """One value out of two."""
+    first, second = one[1], other[1]
+    if type(first) is Unknown and type(second) is Unknown and not (first.config or second.config):
+        return first  # nothing tells one from the other
+    return _rooted(first, second) if first is second or first == second else Choice((one, other))
 
 
 def _rooted(known: Value, other: Value) -> Value:

@@ -35,7 +35,7 @@ def exec_block(m: Machine, body: list[ir.Stmt], frame: Frame) -> int:
     """Run statements until one leaves the block."""
     for stmt in body:
         m.steps += 1
-        if m.exhausted():
+        if m.steps > m.limit:
             m.limited.add(frame.module.path)
             # Definitions are still bound: what they hold gets a budget of its own.
             if type(stmt) not in _DEFINITIONS or m.steps > 2 * m.limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from torchlosslint.flow.domain import LOGPROBS, PROBS, RAW, SCORES, Domain
@@ -10,6 +10,12 @@ from torchlosslint.flow.ops.call import OpCall, const, integer, items
 from torchlosslint.flow.ops.shapes import pooled_size, rank, size_at
 from torchlosslint.flow.ops.support import FLOATS, activation_dtype, domain, made, operand, register, unknown
 from torchlosslint.flow.values import DOTS, FALSE, NONE, Shape, Tensor, TupleV, Unknown, Value
+
+
+@lru_cache(maxsize=256)
+def scores(name: str) -> Domain:
+    """The domain of what a layer gives, one object for all layers of a name."""
+    return Domain(SCORES, name)
 
 
 def trained(call: OpCall) -> dict[str, Any]:
@@ -29,9 +35,14 @@ def layer(call: OpCall, name: str, x: Value, shape: Shape | None, note: str = ""
     """The output of a layer with weights: raw scores."""
     if not isinstance(x, (Tensor, Unknown)):
         return unknown(name, x)
-    dom = Domain(SCORES, name)
     return made(
-        call, x, dom, note or f"{name} gives raw scores", dtype=layer_dtype(x), shape=shape, **trained(call)
+        call,
+        x,
+        scores(name),
+        note or f"{name} gives raw scores",
+        dtype=layer_dtype(x),
+        shape=shape,
+        **trained(call),
     )
 
 
@@ -87,6 +98,9 @@ def conv(call: OpCall, name: str, spatial: int, lazy: bool = False, transposed: 
     sizes: list[Any] = []
     for i in range(spatial):
         size = size_at(x.shape, i - spatial) if isinstance(x, Tensor) else None
+        if size is None:
+            sizes.append(None)
+            continue
         kernel = per_axis(call.init(first + 1, "kernel_size"), i, 1)
         stride = per_axis(call.init(first + 2, "stride"), i, 1)
         padding = per_axis(call.init(first + 3, "padding"), i, 0)
@@ -142,7 +156,7 @@ def norm(call: OpCall, name: str) -> Value:
     return made(
         call,
         x,
-        Domain(SCORES, name),
+        scores(name),
         f"{name} gives raw scores",
         dtype=layer_dtype(x),
         shape=shape,
