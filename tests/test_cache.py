@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import NoReturn
 
+import msgspec
 import pytest
 
 from torchlosslint import cache, engine, part
@@ -18,7 +20,8 @@ from torchlosslint.cache import FOLDER, Cache, clean
 from torchlosslint.cli.main import main
 from torchlosslint.config import Settings
 from torchlosslint.finding import Report
-from torchlosslint.outcome import Outcome
+from torchlosslint.outcome import Outcome, decode_pack, encode
+from torchlosslint.program.resolve import Resolver
 from torchlosslint.syntax import ir
 
 MODEL = """\
@@ -107,6 +110,63 @@ def test_a_second_run_interprets_nothing(work: list[tuple[str, ...]]) -> None:
     work.clear()
     assert found(run()) == BOTH
     assert work == []
+
+
+def forget(kind: str) -> None:
+    """Remove the entries of a kind."""
+    gone = [path for path in entries() if path.name.startswith(f"{kind}-")]
+    assert gone
+    for path in gone:
+        path.unlink()
+
+
+@pytest.mark.parametrize("kinds", ["o", "p", "e", "s", "oe", "pe", "se", "ps"])
+def test_any_of_the_entries_will_do(kinds: str, work: list[tuple[str, ...]]) -> None:
+    """A pack has the outcomes of all parts, and what is lost of the rest is found out anew."""
+    assert found(run()) == BOTH
+    work.clear()
+    for kind in kinds:
+        forget(kind)
+    assert found(run()) == BOTH
+    assert work == []
+    assert found(run()) == BOTH
+
+
+def test_a_pack_knows_the_parts_that_did_not_change(work: list[tuple[str, ...]]) -> None:
+    run()
+    forget("o")
+    work.clear()
+    Path("other.py").write_text("# changed\n" + OTHER)
+    assert found(run()) == BOTH
+    assert work == [("other.py",)]
+
+
+def test_where_nothing_changed_no_import_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+
+    def looked_up(*args: object) -> NoReturn:
+        raise AssertionError("an import was looked up")
+
+    monkeypatch.setattr(Resolver, "files_of", looked_up)
+    assert found(engine.lint((".",), Settings(), cache=FOLDER)) == BOTH
+    Path("new.py").touch()
+    with pytest.raises(AssertionError, match="looked up"):
+        engine.lint((".",), Settings(), cache=FOLDER)
+
+
+def test_a_pack_whose_parts_make_no_sense_is_not_used() -> None:
+    run()
+    (path,) = (path for path in entries() if path.name.startswith("p-"))
+    pack = decode_pack(path.read_bytes()[cache.SIZE :])
+    assert pack is not None
+    assert len(pack.parts) == 2
+    pack.sign = b"other"
+    for each in pack.parts:
+        each.bonds = msgspec.Raw(b"\xc0")
+    data = encode(pack)
+    assert data is not None
+    path.write_bytes(cache.digest(data) + data)
+    assert found(run()) == BOTH
 
 
 def test_a_second_run_does_not_load_the_parser() -> None:

@@ -153,7 +153,7 @@ def test_reasons_can_be_required(project: Project, flag: list[str]) -> None:
 def test_comments_are_read_only_where_there_may_be_some(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torchlosslint import sieve
+    from torchlosslint.sources import suppressions as source
 
     texts: list[str] = []
 
@@ -161,7 +161,7 @@ def test_comments_are_read_only_where_there_may_be_some(
         texts.append(text)
         return suppressions(text)
 
-    monkeypatch.setattr(sieve, "suppressions", read)
+    monkeypatch.setattr(source, "suppressions", read)
     project.write(plain=WRONG, clean="x = 1  # noqa\ny = 2  # a comment\n")
     assert project.found() == ["plain.py:6 TLL101"]
     assert texts == []

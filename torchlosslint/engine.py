@@ -10,7 +10,7 @@ import gc
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,15 @@ from torchlosslint.cache import Cache, digest, stamp_of
 from torchlosslint.config import Configuration, Settings
 from torchlosslint.finding import Finding, Location, Report, Skipped
 from torchlosslint.index import Index
-from torchlosslint.outcome import OUTCOME, Outcome, Trouble, decode_kept
+from torchlosslint.outcome import Outcome, Trouble
+from torchlosslint.packing import Packing
 from torchlosslint.program.resolve import Resolver
 from torchlosslint.rule import Rule, load_rules
 from torchlosslint.sieve import Sieve
 from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.discovery import Discovery, Root, discover
 from torchlosslint.sources.exclude import Exclusion
+from torchlosslint.sources.listing import Listing
 from torchlosslint.sources.screen import ImportEdge, Screened, needed
 from torchlosslint.view import View
 
@@ -43,6 +45,7 @@ def lint(
     cache: str = "",
     project: str = "",
     progress: Progress | None = None,
+    rules: list[Rule] | None = None,
 ) -> Report:
     """Lint files and folders.
 
@@ -51,10 +54,11 @@ def lint(
     cache: the folder in which to keep what is found out for the next run, "" for none.
     project: a folder that is read along with `paths`; what touches none of `paths` is not reported.
     progress: is told how many files are done, of how many, and which one is read now.
+    rules: those that are installed, where they are known.
     Raises DiscoveryError for a path that is not there and ConfigError for a setting that cannot be had.
     """
     start = time.process_time()
-    rules = load_rules()
+    rules = load_rules() if rules is None else rules
     if configuration is None:
         configuration = Configuration(settings=settings, rules=rules, isolated=True)
     found, exclusion = discovered(paths, configuration, project)
@@ -72,7 +76,7 @@ def lint(
     gc.disable()
     gc.freeze()  # what is there already outlives the run: no collection need look at it
     try:
-        run.all(found.roots)
+        run.all(found.roots, found.listings)
     finally:
         gc.unfreeze()
         if was_enabled:
@@ -81,6 +85,7 @@ def lint(
     folders = tuple(os.path.join(os.path.abspath(path), "") for path in paths if os.path.isdir(path))
     walked = checked - {path for path in found.named if not os.path.abspath(path).startswith(folders)}
     sieve = Sieve(configuration, rules, checked, walked, lambda path: bool(exclusion.excluded(path)))
+    sieve.silent = run.silent
     sieve.run(run.report, run.hidden, run.worded, settings)
     run.spent("sieve", start)
     return run.report
@@ -117,6 +122,7 @@ class _Run:
         self.cache = cache
         self.hidden: list[Finding] = []  # not shown anyway, but perhaps what a suppression is for
         self.worded: set[str] = set()  # files that may have suppressions
+        self.silent: set[str] = set()  # files that have none
         self.report = Report()
         self.named: set[str] = set()
         self.checked: set[str] = set()
@@ -128,14 +134,15 @@ class _Run:
         times = self.report.times
         times[phase] = times.get(phase, 0.0) + time.process_time() - start
 
-    def all(self, roots: Iterable[Root]) -> None:
+    def all(self, roots: Iterable[Root], listings: Mapping[str, Listing]) -> None:
         """Lint all roots: what the cache knows, then the rest."""
         outcomes: list[Outcome | None] = []
         partly: list[bool] = []  # of which outcomes only what touches a checked file counts
         jobs: list[tuple[int, Job]] = []
+        packing: list[Packing] = []
         for root in roots:
             start = time.process_time()
-            for made in self.root(root):
+            for made in self.root(root, listings, packing):
                 partly.append(bool(root.around))
                 if isinstance(made, Outcome):
                     outcomes.append(made)
@@ -151,6 +158,10 @@ class _Run:
             assert outcome is not None
             self.merge(outcome, is_part)
         if self.cache is not None:
+            start = time.process_time()
+            for each in packing:
+                each.store(self.cache)
+            self.spent("screen", start)
             if self.cache.written:
                 self.cache.prune()
             if self.cache.trouble:
@@ -187,14 +198,17 @@ class _Run:
 
         worker.reading = reading
 
-    def root(self, root: Root) -> Iterable[Outcome | Job]:
-        """The connected parts of a root's import graph: their outcomes, or the jobs to get them."""
+    def root(
+        self, root: Root, listings: Mapping[str, Listing], packing: list[Packing]
+    ) -> Iterable[Outcome | Job]:
+        """The connected parts of a root's import graph: their outcomes, or the jobs to get them.
+        packing: gets what is to be stored when the jobs are done."""
         # A file that was named may import as a program does that is started here.
         starts = (root.path, os.curdir) if self.named.issuperset(root.files) else (root.path,)
-        resolver = Resolver(starts, self.view.roots)
+        resolver = Resolver(starts, self.view.roots, listings)
         index = Index(root.path, self.cache, self.view.words)
         shown = {_key(path): path for path in (*root.files, *root.around)}
-        screened: dict[str, Screened] = {}
+        seen: set[str] = set()  # keys of files that can be read, later with those that they import
         worded = set()
         for key, path in shown.items():
             look = index.look(path)
@@ -202,10 +216,18 @@ class _Run:
                 if path in self.checked:
                     self.unreadable(Trouble(path, look.line, look.column, look.message))
             else:
-                screened[key] = look.screened
+                seen.add(key)
                 if look.worded:
                     worded.add(path)
+                elif look.silent:
+                    self.silent.add(path)
         self.worded |= worded & self.checked
+        pack = Packing(root, self.view, resolver, index, shown, frozenset(worded))
+        if self.cache is not None:
+            pack.load(self.cache, seen, self.named)
+            if pack.holds():
+                index.save()
+                return [part.outcome for part in pack.before]
         edges: dict[tuple[str, ImportEdge], list[str]] = {}
 
         def resolve(path: str, edge: ImportEdge) -> list[str]:
@@ -216,15 +238,17 @@ class _Run:
 
         # What is imported from elsewhere (the package around the root, import roots) counts too: it may
         # be why a file is needed. It is parsed when something imports it.
+        screened = {key: index.screened(shown[key]) for key in shown if key in seen}
         todo = list(screened) if any(path not in self.named for path in root.files) else []
         while todo:
             path = todo.pop()
             for edge in screened[path].imports:
                 for other in resolve(path, edge):
                     if other not in screened and other not in shown:
+                        pack.others.add(other)
                         look = index.look(other)
                         if not isinstance(look, SourceError):
-                            screened[other] = look.screened
+                            screened[other] = index.screened(other)
                             todo.append(other)
         index.save()
         wanted = needed(screened, resolve) & shown.keys()
@@ -232,39 +256,23 @@ class _Run:
         parts = components(wanted, screened, resolve)
         if root.around:
             parts = [part for part in parts if any(shown[key] in self.checked for key in part)]
-        return [self.known(part, starts, resolver, index, shown, frozenset(worded)) for part in parts]
+        if self.cache is not None:
+            packing.append(pack)
+        return [self.known(part, starts, pack) for part in parts]
 
-    def known(
-        self,
-        files: list[str],
-        starts: tuple[str, ...],
-        resolver: Resolver,
-        index: Index,
-        shown: dict[str, str],
-        worded: frozenset[str],
-    ) -> Outcome | Job:
+    def known(self, files: list[str], starts: tuple[str, ...], pack: Packing) -> Outcome | Job:
         """The outcome of a part in the cache, or the job to get it."""
-        other = {key: path for key, path in shown.items() if key != path}
+        index, shown, worded = pack.index, pack.shown, pack.worded
         digests = tuple(index.digest(shown[key]) for key in files)
         told = [(key, shown[key], self.view.told(shown[key], worded)) for key in files]
-        key = digest(repr(resolver.roots), repr(told), *digests)
-        data = self.cache.load(OUTCOME, key) if self.cache is not None else None
-        kept = decode_kept(data) if data is not None else None
-        if (
-            kept is not None
-            and all(
-                path == other.get(key, key)
-                and read == index.digest(path)
-                and told == self.view.told(path, worded)
-                for key, (path, read, told) in kept.files.items()
-            )
-            and all(resolver.kind(folder, name) == kind for folder, name, kind in kept.lookups)
-        ):
-            return kept.outcome
+        key = digest(repr(pack.resolver.roots), repr(told), *digests)
+        outcome = pack.part(self.cache, key) if self.cache is not None else None
+        if outcome is not None:
+            return outcome
         from torchlosslint.part import Job
 
         size = sum(index.size(shown[key]) for key in files)
-        return Job(starts, tuple(files), other, worded, digests, size, key)
+        return Job(starts, tuple(files), pack.other, worded, digests, size, key)
 
     def merge(self, outcome: Outcome, partly: bool) -> None:
         """Add the outcome of a part to the report. partly: more was read than is checked."""

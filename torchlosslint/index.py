@@ -7,12 +7,13 @@ import stat
 import time
 
 from torchlosslint.cache import Cache, digest
-from torchlosslint.outcome import Seen, decode_index, encode
+from torchlosslint.outcome import Screens, Seen, decode_index, decode_screens, encode
 from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.notebook import python_bytes, raw_bytes
-from torchlosslint.sources.screen import screen
+from torchlosslint.sources.screen import Screened, screen
 
 INDEX = "s"
+SCREENS = "e"
 # A file may be written twice within one tick of its file system's clock; FAT's is the longest.
 TICK_NS = 2_000_000_000
 
@@ -33,6 +34,8 @@ class Index:
         self.others: dict[str, bytes] = {}
         self.sizes: dict[str, int] = {}
         self.is_news = False
+        self.screens: Screens = {}  # of files of this run
+        self._before: Screens | None = None  # of those of the last; loaded when something asks
 
     def look(self, path: str) -> Seen | SourceError:
         """What there is to see of a file."""
@@ -46,16 +49,39 @@ class Index:
             return data
         read = digest(data) if self.cache is not None else b""
         if before is not None and before.digest == read:
-            seen = Seen(marks, read, before.worded, before.screened)
+            seen = Seen(marks, read, before.worded, before.silent)
         else:
             text = python_bytes(data, path)
             if isinstance(text, SourceError):
                 return text
-            seen = Seen(marks, read, b"TLL" in text or b"torchlosslint:" in text, screen(text, self.words))
+            seen = Seen(marks, read, b"TLL" in text or b"torchlosslint:" in text, _silent(text))
+            self.screens[path] = read, screen(text, self.words)
         self.now[path] = seen
         self.sizes[path] = len(data)
         self.is_news = True
         return seen
+
+    def screened(self, path: str) -> Screened:
+        """What the screen sees of a file that was looked at."""
+        known = self.screens.get(path)
+        if known is None:
+            known = self.before_screens().get(path)
+            if known is None or known[0] != self.now[path].digest:
+                data = raw_bytes(path)
+                text = data if isinstance(data, SourceError) else python_bytes(data, path)
+                if isinstance(data, SourceError) or isinstance(text, SourceError):
+                    return Screened((), False)  # it is gone since
+                known = digest(data), screen(text, self.words)
+                self.is_news = True
+            self.screens[path] = known
+        return known[1]
+
+    def before_screens(self) -> Screens:
+        """What the screen saw in earlier runs."""
+        if self._before is None:
+            data = self.cache.load(SCREENS, self.key) if self.cache is not None else None
+            self._before = (decode_screens(data) if data is not None else None) or {}
+        return self._before
 
     def digest(self, path: str) -> bytes:
         """The digest of a file's bytes, b"" where it cannot be read (or there is no cache to know it)."""
@@ -88,9 +114,25 @@ class Index:
         return (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
 
     def save(self) -> None:
-        """Keep what was seen."""
+        """Keep what was seen, and forget what the screen saw."""
+        if self.cache is None:
+            return
         gone = len(self.before) != len(self.now)
-        if self.cache is not None and (self.is_news or gone):
+        if self.is_news or gone:
             data = encode(self.now)
             if data is not None:
                 self.cache.store(INDEX, self.key, data)
+        before = self.before_screens() if self.screens else {}
+        if any(before.get(path) != known for path, known in self.screens.items()):
+            data = encode(
+                {path: known for path in self.now if (known := self.screens.get(path) or before.get(path))}
+            )
+            if data is not None:
+                self.cache.store(SCREENS, self.key, data)
+        self.screens, self._before = {}, None
+
+
+def _silent(text: bytes) -> bool:
+    """Whether nothing in a text can be a suppression. In other encodings words may look otherwise."""
+    lower = text.lower()
+    return b"noqa" not in lower and b"torchlosslint" not in lower and b"coding" not in lower[:4000]

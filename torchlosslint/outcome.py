@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -10,6 +11,7 @@ from torchlosslint.finding import Finding, Report
 from torchlosslint.sources.screen import Screened
 
 OUTCOME = "o"
+PACK = "p"
 
 
 @dataclass(slots=True)
@@ -60,21 +62,58 @@ class Seen:
     """What was seen of a file.
 
     stat: by which its being unchanged is known, () where it is too new to tell. digest: of its bytes.
-    worded: whether it may have suppressions.
+    worded: whether it may have suppressions of the tool's own. silent: whether it has none of any kind.
     """
 
     stat: tuple[int, ...]
     digest: bytes
     worded: bool
-    screened: Screened
+    silent: bool
 
+
+@dataclass(slots=True)
+class Packed:
+    """A part in a pack: its key, its outcome, and (encoded) the Bonds."""
+
+    key: bytes
+    outcome: Outcome
+    bonds: msgspec.Raw
+
+
+@dataclass(slots=True)
+class Bonds:
+    """What an outcome depends on besides its key; see Kept."""
+
+    files: dict[str, tuple[str, bytes, bytes]]
+    lookups: list[tuple[str, str, str]]
+
+
+@dataclass(slots=True)
+class Pack:
+    """All parts of a root in one entry.
+
+    sign: a digest of the root's files and of all that is known of them before an import is looked up. Where
+    it is as it was, and so are these, the parts are what they were: files, what the parts and the screen
+    read besides (see Kept); folders, digests of the listings in which names were looked up.
+    """
+
+    sign: bytes
+    files: dict[str, tuple[str, bytes, bytes]]
+    folders: dict[str, bytes]
+    parts: list[Packed]
+
+
+Screens = dict[str, tuple[bytes, Screened]]  # what the screen saw, and in which bytes
 
 _encoder = msgspec.msgpack.Encoder()
 _kept = msgspec.msgpack.Decoder(Kept)
 _index = msgspec.msgpack.Decoder(dict[str, Seen])
+_screens = msgspec.msgpack.Decoder(Screens)
+_pack = msgspec.msgpack.Decoder(Pack)
+_bonds = msgspec.msgpack.Decoder(Bonds)
 
 
-def encode(thing: Kept | dict[str, Seen]) -> bytes | None:
+def encode(thing: Kept | Pack | Bonds | Screens | dict[str, Seen]) -> bytes | None:
     """None for what the format cannot hold (a message with a lone surrogate)."""
     try:
         return _encoder.encode(thing)
@@ -84,15 +123,34 @@ def encode(thing: Kept | dict[str, Seen]) -> bytes | None:
 
 def decode_kept(data: bytes) -> Kept | None:
     """None for data that is not what it should be."""
-    try:
-        return _kept.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return None
+    return _decoded(_kept, data)
 
 
 def decode_index(data: bytes) -> dict[str, Seen] | None:
     """None for data that is not what it should be."""
+    return _decoded(_index, data)
+
+
+def decode_screens(data: bytes) -> Screens | None:
+    """None for data that is not what it should be."""
+    return _decoded(_screens, data)
+
+
+def decode_pack(data: bytes) -> Pack | None:
+    """None for data that is not what it should be."""
+    return _decoded(_pack, data)
+
+
+def decode_bonds(data: bytes | msgspec.Raw) -> Bonds | None:
+    """None for data that is not what it should be."""
+    return _decoded(_bonds, data)
+
+
+T = TypeVar("T")
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], data: bytes | msgspec.Raw) -> T | None:
     try:
-        return _index.decode(data)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None

@@ -10,6 +10,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from torchlosslint import baseline
 from torchlosslint.config import Configuration, Settings, nearest
@@ -19,7 +20,9 @@ from torchlosslint.rule import Rule
 from torchlosslint.sources.decode import SourceError, read_bytes
 from torchlosslint.sources.exclude import matcher
 from torchlosslint.sources.notebook import Cells, Source, is_notebook, read
-from torchlosslint.sources.suppressions import WORDS, Suppression, suppressions
+
+if TYPE_CHECKING:
+    from torchlosslint.sources.suppressions import Suppression
 
 UNUSED = "TLL002"
 LONGEST = 20  # lines of a call on any of which a suppression may stand; of a longer one, its ends
@@ -47,6 +50,7 @@ class Sieve:
         self.checked = checked
         self.walked = walked
         self.excluded = excluded
+        self.silent: set[str] = set()  # files that are known to have no suppressions
         self._found: dict[str, list[Suppression]] = {}
         self._cells: dict[str, Cells | None] = {}
         self._ignored: dict[tuple[Settings, str], frozenset[str]] = {}
@@ -141,13 +145,17 @@ class Sieve:
         """The suppressions in a file."""
         if path not in self._found:
             self._found[path] = []
+            if path in self.silent:
+                return self._found[path]
+            from torchlosslint.sources.suppressions import has_words, suppressions
+
             source = read(path)
             if isinstance(source, SourceError):  # a TLL001 can be suppressed as well
                 data = read_bytes(path)
                 text = "" if isinstance(data, SourceError) else data.decode("utf-8", "replace")
                 source = Source("" if is_notebook(path) else text)
             self._cells[path] = source.cells
-            if WORDS.search(source.text):
+            if has_words(source.text):
                 self._found[path] = suppressions(source.text, self.names)
         return self._found[path]
 

@@ -28,6 +28,7 @@ class View:
         # What concerns all files, wherever it is said.
         self.common = repr((self.codes, verbose, self.declared, self.has_versions))
         self._told: dict[tuple[Settings, bool], bytes] = {}
+        self._quick: dict[tuple[int, bool], bytes] = {}  # the same by identity: settings are slow to compare
 
     def of(self, path: str) -> Settings:
         """The settings of a file."""
@@ -48,7 +49,11 @@ class View:
     def told(self, path: str, worded: Collection[str]) -> bytes:
         """A digest of all that decides, besides its contents, what is found in a file. worded: the files
         that may have suppressions."""
-        settings = self.of(path)
+        settings = self.of(path)  # which the configuration keeps
+        quick = (id(settings), path in worded)
+        known = self._quick.get(quick)
+        if known is not None:
+            return known
         key = (settings, path in worded)
         if key not in self._told:
             # What is left to the sieve, or concerns the printing, makes no difference here.
@@ -70,7 +75,8 @@ class View:
                 require_reason=False,
             )
             self._told[key] = digest(repr(plain), self.common, str(path in worded))
-        return self._told[key]
+        self._quick[quick] = known = self._told[key]
+        return known
 
 
 __all__ = ["View"]

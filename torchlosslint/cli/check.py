@@ -135,7 +135,7 @@ def _run(paths: tuple[str, ...], statistics: bool, options: dict[str, Any]) -> i
         cache = "" if settings.no_cache else default_folder()
         shown = progress()
         try:
-            report = lint(paths, settings, configuration, cache, project, shown)
+            report = lint(paths, settings, configuration, cache, project, shown, rules)
         finally:
             if shown is not None:
                 shown.end()

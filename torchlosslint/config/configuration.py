@@ -48,6 +48,7 @@ class Configuration:
         self._selections: dict[Settings, Selection] = {}
         self._severities: dict[Settings, dict[str, Severity]] = {}
         self._folders: dict[str, Settings] = {}
+        self._of_files: dict[str, Settings] = {}
 
     def of(self, folder: str) -> Settings:
         """The settings of the files in a folder ("" is the working directory)."""
@@ -63,7 +64,10 @@ class Configuration:
 
     def of_file(self, path: str) -> Settings:
         """The settings of a file."""
-        return self.of(os.path.dirname(path))
+        known = self._of_files.get(path)
+        if known is None:
+            known = self._of_files[path] = self.of(os.path.dirname(path))
+        return known
 
     def met(self) -> list[Settings]:
         """The settings of the folders that were asked for, those of a configuration once."""

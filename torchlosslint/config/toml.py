@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 import sys
+from types import ModuleType
 from typing import Any
 
 from torchlosslint.config.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _PLACE = re.compile(r" \(at line (\d+), column \d+\)")
 MAX_LINES = 5_000  # of a file in which the line of a mistake is looked for
 
 
+def _toml() -> ModuleType:
+    """The parser, which few runs need."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib
+
+
 def parse(text: str, path: str) -> dict[str, Any]:
     """A TOML document; a ConfigError that names the file and the line where it is none."""
+    tomllib = _toml()
     try:
-        return tomllib.loads(text)
+        loaded: dict[str, Any] = tomllib.loads(text)
+        return loaded
     except tomllib.TOMLDecodeError as error:
         found = _PLACE.search(str(error))
         where = f"{path}:{found[1]}" if found is not None else path
@@ -34,7 +41,7 @@ def parse(text: str, path: str) -> dict[str, Any]:
 def value(text: str) -> Any:
     """The VALUE of `--config KEY=VALUE`: as TOML, or, where it is none, the text itself."""
     try:
-        return tomllib.loads(f"x = {text}")["x"]
+        return _toml().loads(f"x = {text}")["x"]
     except (ValueError, RecursionError, KeyError):
         return text
 
@@ -50,7 +57,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
         whole = 0  # lines that are complete statements
         for count in range(1, len(lines) + 1):
             try:
-                found = tomllib.loads("\n".join(lines[:count]))
+                found = _toml().loads("\n".join(lines[:count]))
             except (ValueError, RecursionError):
                 continue
             if _has(found, path[:length]):

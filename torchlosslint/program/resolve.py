@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from torchlosslint.sources.listing import Listing, listing
 from torchlosslint.sources.screen import ImportEdge
 
 
 class Resolver:
     """Looks modules up below given roots, with one listing a folder; reads nothing else.
 
-    further: for the folder of an importing file, more roots, which come last.
+    further: for the folder of an importing file, more roots, which come last. listings: what is known to
+    be in folders.
     """
 
-    def __init__(self, roots: Iterable[str], further: Callable[[str], Iterable[str]] | None = None) -> None:
+    def __init__(
+        self,
+        roots: Iterable[str],
+        further: Callable[[str], Iterable[str]] | None = None,
+        listings: Mapping[str, Listing] | None = None,
+    ) -> None:
         self.roots: list[str] = []
         self.further = further
         for root in roots:
@@ -31,7 +38,8 @@ class Resolver:
         # What was looked up since `recording`: folder and name ("." the folder itself), and the kind of
         # what is there: "f" a file, "p" a package, "n" a folder without __init__.py, "" nothing.
         self.asked: dict[tuple[str, str], str] | None = None
-        self._listings: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self._known = listings or {}
+        self._listings: dict[str, Listing] = {}  # of the folders in which something was looked up
         self._children: dict[tuple[str, str], tuple[str, bool] | None] = {}
         self._folders: dict[str, str] = {}
         self._found: dict[tuple[str, str], tuple[str, bool] | None] = {}
@@ -41,6 +49,7 @@ class Resolver:
         other = Resolver((), self.further)
         other.roots = self.roots
         other._listings = self._listings
+        other._known = self._known
         other._children = self._children
         other.asked = {}
         return other
@@ -59,24 +68,16 @@ class Resolver:
             self.asked[folder, "."] = "p" if found else "n"
         return found
 
-    def listing(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
+    def listing(self, folder: str) -> Listing:
         """Names of the .py files and of the folders in a folder."""
         known = self._listings.get(folder)
         if known is None:
-            files, folders = [], []
-            try:
-                with os.scandir(folder or ".") as entries:
-                    for entry in entries:
-                        if entry.name.endswith(".py"):
-                            if not entry.is_dir():
-                                files.append(entry.name)
-                        # Links to folders lead out of the tree, or round in it.
-                        elif "." not in entry.name and entry.is_dir(follow_symlinks=False):
-                            folders.append(entry.name)
-            except OSError:
-                pass
-            known = self._listings[folder] = (frozenset(files), frozenset(folders))
+            known = self._listings[folder] = self._known.get(folder) or listing(folder)
         return known
+
+    def listed(self) -> Iterable[str]:
+        """The folders in which something was looked up."""
+        return self._listings
 
     def child(self, folder: str, name: str) -> tuple[str, bool] | None:
         """Module `name` in a folder: (path, False) of a file, (folder, True) of a package or namespace."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from torchlosslint.finding import Skipped
 from torchlosslint.sources.decode import SourceError, is_file
 from torchlosslint.sources.exclude import Excluding
+from torchlosslint.sources.listing import Listing, listing_of
 
 _NEVER = {"__pycache__", "__pypackages__", "node_modules"}  # hidden folders go without being named here
 # Left out unless they are packages: a package may well be called `dist`.
@@ -38,13 +39,15 @@ class Discovery:
     """What there is to check. Every file is in one root, the first that has it.
 
     named: the files that the user named one by one. skipped: what was left out, with the
-    reason. errors: what could not be read (the engine makes TLL001 of them).
+    reason. errors: what could not be read (the engine makes TLL001 of them). listings: names of the .py
+    files and of the folders in the folders on the way, which need not be listed again.
     """
 
     roots: list[Root] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
     skipped: list[Skipped] = field(default_factory=list)
     errors: list[SourceError] = field(default_factory=list)
+    listings: dict[str, Listing] = field(default_factory=dict, compare=False)
 
     @property
     def files(self) -> list[str]:
@@ -126,8 +129,13 @@ def _not_python(path: str) -> str:
 def _fresh(files: Iterable[str], seen: set[str]) -> list[str]:
     """Those of the files that no earlier path of the command line led to."""
     fresh = []
+    folders: dict[str, str] = {}
     for file in files:
-        key = os.path.abspath(file)
+        name = file.rpartition("/")[2]
+        folder = file[: len(file) - len(name)]
+        if folder not in folders:
+            folders[folder] = os.path.join(os.path.abspath(folder), "")
+        key = folders[folder] + name
         if key not in seen:
             seen.add(key)
             fresh.append(file)
@@ -153,6 +161,8 @@ def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> li
                 found.errors.append(SourceError(folder, 1, 1, f"cannot read the folder: {reason}"))
             continue
         names = {entry.name for entry in inside}
+        if os.path.normpath(folder) == folder:
+            found.listings["" if folder == "." else folder] = listing_of(inside)
         if folder != root and (reason := _unwanted(os.path.basename(folder), names)):
             found.skipped.append(Skipped(folder, reason))
             continue

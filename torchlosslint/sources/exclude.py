@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
@@ -74,7 +74,8 @@ class Exclusion:
         self.git = git
         self.force = force
         self._own: dict[str, list[Matcher]] = {}
-        self._git: dict[str, list[Matcher]] = {}
+        self._git: dict[str, Sequence[Matcher]] = {}
+        self._chains: dict[str, tuple[Matcher, ...] | None] = {}  # None: in no repository
         self._off = ("", False, False)  # a root, and whether it is itself what either would leave out
 
     def enter(self, root: str) -> None:
@@ -98,7 +99,7 @@ class Exclusion:
         git = self._git.get(folder)
         if git is None:
             git = self._git[folder] = (
-                self._chain(os.path.abspath(folder or ".")) if self.git(folder) and not self._off[2] else []
+                self._chain(os.path.abspath(folder or ".")) if self.git(folder) and not self._off[2] else ()
             )
         if not own and not git:
             return ""
@@ -118,20 +119,33 @@ class Exclusion:
         out = bool(own) and _says(own, _posix(os.path.abspath(path)), False)
         return "excluded by the configuration" if out else ""
 
-    def _chain(self, folder: str) -> list[Matcher]:
+    def _chain(self, folder: str) -> tuple[Matcher, ...]:
         """The .gitignore files from the repository's top down to a folder; none outside a repository."""
-        files: list[tuple[str, str]] = []
+        climbed: list[str] = []
+        known: tuple[Matcher, ...] | None = None
         while True:
-            files.append((folder, os.path.join(folder, ".gitignore")))
+            if folder in self._chains:
+                known = self._chains[folder]
+                break
+            climbed.append(folder)
             if os.path.exists(os.path.join(folder, ".git")):
-                files.append((folder, os.path.join(folder, ".git", "info", "exclude")))
+                known = _matchers(folder, os.path.join(folder, ".git", "info", "exclude"))
                 break
             parent = os.path.dirname(folder)
             if parent == folder:
-                return []
+                break
             folder = parent
-        found = [(at, lines) for at, name in reversed(files) if (lines := _lines(name))]
-        return [matcher(at, lines) for at, lines in found]
+        for each in reversed(climbed):
+            if known is not None:
+                known = (*known, *_matchers(each, os.path.join(each, ".gitignore")))
+            self._chains[each] = known
+        return known or ()
+
+
+def _matchers(folder: str, name: str) -> tuple[Matcher, ...]:
+    """The matcher of a file of patterns, none where it has none."""
+    lines = _lines(name)
+    return (matcher(folder, lines),) if lines else ()
 
 
 def _says(matchers: Iterable[Matcher], path: str, is_folder: bool) -> bool:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from torchlosslint.sources.comments import Comment, comments
 from torchlosslint.sources.decode import split_lines
 
-WORDS = re.compile(r"noqa|torchlosslint", re.IGNORECASE)
+_WORDS = ("noqa", "torchlosslint")
 _DIRECTIVES = ("ignore", "ignore-next-line", "ignore-file")
 _NOQA = re.compile(r"#\s*noqa\b(?:\s*:(?P<rest>[^#]*))?(?P<tail>[^#]*)", re.IGNORECASE)
 _OWN = re.compile(
@@ -30,6 +30,12 @@ _OWN = re.compile(
 _CODE = re.compile(r"[A-Za-z]+[0-9]+")
 _SLIP = re.compile(r"TLL\w*\d\w*", re.IGNORECASE)  # TLL1O1: no code, but meant as one
 _ITEM = re.compile(r"[\s,]*([A-Za-z][\w-]*)(?=[\s,]|$)")
+
+
+def has_words(text: str) -> bool:
+    """Whether there may be suppressions in a text."""
+    lower = text.lower()
+    return any(word in lower for word in _WORDS)
 
 
 @dataclass(slots=True, eq=False)
@@ -72,8 +78,7 @@ def suppressions(text: str, names: Collection[str] = ()) -> list[Suppression]:
 
 
 def _read(comment: Comment, names: Collection[str]) -> Iterator[Suppression]:
-    lower = comment.text.lower()
-    if "noqa" not in lower and "torchlosslint" not in lower:
+    if not has_words(comment.text):
         return
     for match in _NOQA.finditer(comment.text):
         rest = match["rest"] or ""
