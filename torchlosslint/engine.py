@@ -27,7 +27,7 @@ from torchlosslint.sources.decode import SourceError
 from torchlosslint.sources.discovery import Discovery, Root, discover
 from torchlosslint.sources.exclude import Exclusion
 from torchlosslint.sources.listing import Listing
-from torchlosslint.sources.screen import ImportEdge, Screened, needed
+from torchlosslint.sources.screen import reached
 from torchlosslint.view import View
 
 if TYPE_CHECKING:
@@ -228,32 +228,26 @@ class _Run:
             if pack.holds():
                 index.save()
                 return [part.outcome for part in pack.before]
-        edges: dict[tuple[str, ImportEdge], list[str]] = {}
-
-        def resolve(path: str, edge: ImportEdge) -> list[str]:
-            ident = (path, edge)
-            if ident not in edges:
-                edges[ident] = resolver.files_of(edge, path)
-            return edges[ident]
-
         # What is imported from elsewhere (the package around the root, import roots) counts too: it may
         # be why a file is needed. It is parsed when something imports it.
         screened = {key: index.screened(shown[key]) for key in shown if key in seen}
-        todo = list(screened) if any(path not in self.named for path in root.files) else []
+        imported: dict[str, set[str]] = {}
+        todo = list(screened)
+        is_whole = any(path not in self.named for path in root.files)
         while todo:
             path = todo.pop()
-            for edge in screened[path].imports:
-                for other in resolve(path, edge):
-                    if other not in screened and other not in shown:
-                        pack.others.add(other)
-                        look = index.look(other)
-                        if not isinstance(look, SourceError):
-                            screened[other] = index.screened(other)
-                            todo.append(other)
+            files = imported[path] = {f for e in screened[path].imports for f in resolver.files_of(e, path)}
+            for other in files if is_whole else ():
+                if other not in screened and other not in shown:
+                    pack.others.add(other)
+                    look = index.look(other)
+                    if not isinstance(look, SourceError):
+                        screened[other] = index.screened(other)
+                        todo.append(other)
         index.save()
-        wanted = needed(screened, resolve) & shown.keys()
+        wanted = reached(screened, imported) & shown.keys()
         wanted |= {k for k, path in shown.items() if path in self.named and k in screened}
-        parts = components(wanted, screened, resolve)
+        parts = components(wanted, imported)
         if root.around:
             parts = [part for part in parts if any(shown[key] in self.checked for key in part)]
         if self.cache is not None:
@@ -322,10 +316,9 @@ def _key(path: str) -> str:
     return os.path.normpath(path)
 
 
-def components(
-    wanted: Iterable[str], screened: dict[str, Screened], resolve: Callable[[str, ImportEdge], list[str]]
-) -> list[list[str]]:
-    """The needed files in groups that import one another, importers before what they import."""
+def components(wanted: Iterable[str], imports: Mapping[str, set[str]]) -> list[list[str]]:
+    """The needed files in groups that import one another, importers before what they import. imports: what
+    each of them imports."""
     wanted = sorted(wanted)
     inside = set(wanted)
     parent = {p: p for p in wanted}
@@ -338,13 +331,12 @@ def components(
 
     imported: dict[str, int] = dict.fromkeys(wanted, 0)
     for path in wanted:
-        for edge in screened[path].imports:
-            for other in resolve(path, edge):
-                if other in inside and other != path:
-                    imported[other] += 1
-                    a, b = find(path), find(other)
-                    if a != b:
-                        parent[b] = a
+        for other in imports[path] & inside:
+            if other != path:
+                imported[other] += 1
+                a, b = find(path), find(other)
+                if a != b:
+                    parent[b] = a
     groups: dict[str, list[str]] = defaultdict(list)
     for path in wanted:
         groups[find(path)].append(path)

@@ -43,6 +43,7 @@ class Resolver:
         self._children: dict[tuple[str, str], tuple[str, bool] | None] = {}
         self._folders: dict[str, str] = {}
         self._found: dict[tuple[str, str], tuple[str, bool] | None] = {}
+        self._rooted: dict[tuple[str, tuple[str, ...]], tuple[str, bool] | None] = {}
 
     def recording(self) -> Resolver:
         """One that sees the same folders, and notes in `asked` what is looked up."""
@@ -109,9 +110,20 @@ class Resolver:
         key = (dotted, script_folder)
         if key in self._found:
             return self._found[key]
+        found = self._below((script_folder,), dotted)
+        if found is None:
+            # Most imports are of libraries, and nowhere here: looked up once for all folders.
+            bases = (*self.roots, *self._further(script_folder))
+            if (dotted, bases) not in self._rooted:
+                self._rooted[dotted, bases] = self._below(bases, dotted)
+            found = self._rooted[dotted, bases]
+        self._found[key] = found
+        return found
+
+    def _below(self, bases: Iterable[str], dotted: str) -> tuple[str, bool] | None:
+        """A dotted name in the first of some folders that has it."""
         first, *rest = dotted.split(".")
-        found: tuple[str, bool] | None = None
-        for base in (script_folder, *self.roots, *self._further(script_folder)):
+        for base in bases:
             hit = self.child(base, first)
             if hit is not None and hit[1] and first in _LIBRARIES and not self.is_package(hit[0]):
                 hit = None  # a folder of data called `torch` is not the library
@@ -121,10 +133,8 @@ class Resolver:
                     break
                 hit = self.child(hit[0], name)
             if hit is not None:
-                found = hit
-                break
-        self._found[key] = found
-        return found
+                return hit
+        return None
 
     def _further(self, folder: str) -> list[str]:
         return [_normal(base) for base in self.further(folder)] if self.further is not None else []

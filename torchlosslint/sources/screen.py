@@ -172,16 +172,23 @@ def needed(files: Mapping[str, Screened], resolve: Callable[[str, ImportEdge], I
 
     `resolve(path, edge)` gives the files that an import in the file `path` reads; those
     that are not in `files` are passed over."""
-    imported: dict[str, set[str]] = {}
+    imported = {
+        path: {other for edge in screened.imports for other in resolve(path, edge)}
+        for path, screened in files.items()
+    }
+    return reached(files, imported)
+
+
+def reached(files: Mapping[str, Screened], imported: Mapping[str, set[str]]) -> set[str]:
+    """The same, where it is known what each file imports."""
     importers: dict[str, set[str]] = {path: set() for path in files}
-    for path, screened in files.items():
-        imported[path] = {
-            other for edge in screened.imports for other in resolve(path, edge) if other in importers
-        }
-        for other in imported[path]:
+    inside: dict[str, set[str]] = {}
+    for path in files:
+        inside[path] = imported[path] & importers.keys()
+        for other in inside[path]:
             importers[other].add(path)
     triggers = {path for path, screened in files.items() if screened.triggers}
-    return _reach(_reach(triggers, importers), imported)
+    return _reach(_reach(triggers, importers), inside)
 
 
 def _reach(start: set[str], edges: Mapping[str, set[str]]) -> set[str]:
