@@ -243,7 +243,7 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         fresh = "one_hot" not in obj.attrs and value == Const(1) and all(v == Const(0) for v in held.items)
         if fresh or "one_hot" in obj.attrs:
             m.write(obj.attrs, "one_hot", TRUE if fresh and isinstance(index, (SymInt, Unknown)) else FALSE)
-        mixed = tuple(choose([(frozenset(), v), (frozenset(), value)]) for v in held.items)
+        mixed = tuple(_mixed(v, value) for v in held.items)
         m.write(
             obj.attrs, "items", TupleV(mixed) if held.items else m.unknown("written under an unknown index")
         )
@@ -256,6 +256,13 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         method = find_special(obj, "__setitem__")
         if method is not None:
             m.call(method, [index, value], {}, place, frame)
+
+
+def _mixed(old: Value, new: Value) -> Value:
+    """An element that may have been written: the one that was there, or the new one."""
+    if isinstance(old, StarV):
+        return StarV(tuple(_mixed(v, new) for v in old.items))
+    return choose([(frozenset(), old), (frozenset(), new)])
 
 
 def delete_attr(m: Machine, obj: Value, name: str) -> None:

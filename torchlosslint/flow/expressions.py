@@ -11,6 +11,7 @@ from torchlosslint.flow.definitions import make_function
 from torchlosslint.flow.facts import narrow
 from torchlosslint.flow.operators import binary, constant, op_call
 from torchlosslint.flow.ops import unary as tensor_unary
+from torchlosslint.flow.python_methods import make_set
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.values import (
     FALSE,
@@ -77,7 +78,7 @@ def _call(m: Machine, e: ir.Call, frame: Frame) -> Value:
             kwargs[arg.name] = value
         else:
             args.append(value)
-    m.calling = e.func
+    m.calling, m.spreading = e.func, any(arg.star for arg in e.args)
     return m.call(callee, args, kwargs, Place(frame.module.path, e.o), frame)
 
 
@@ -139,6 +140,8 @@ def _displayed(m: Machine, exprs: list[ir.Expr], frame: Frame) -> list[Value]:
 def _list(m: Machine, e: ir.List | ir.Set, frame: Frame) -> Value:
     obj = ListV(Place(frame.module.path, e.o))
     m.write(obj.attrs, "items", TupleV(tuple(_displayed(m, e.items, frame))))
+    if type(e) is ir.Set:
+        make_set(m, obj)
     return obj
 
 
@@ -188,6 +191,8 @@ def _comp(m: Machine, e: ir.Comp, frame: Frame) -> Value:
         return obj
     out = ListV(place)
     m.write(out.attrs, "items", TupleV(tuple(rows)))
+    if e.kind == "set":
+        make_set(m, out)
     return out
 
 

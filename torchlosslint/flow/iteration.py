@@ -63,10 +63,12 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
     """What a loop over the value sees; unknown iterables give one repeated unknown element."""
     held = content(m, value)
     if isinstance(held, Choice):
-        first = max(
-            (v for _, v in held.alts if isinstance(v, TupleV)), key=lambda v: len(v.items), default=None
+        # The longest of several, one of unknown length before all.
+        held = max(
+            (v for _, v in held.alts if isinstance(v, TupleV)),
+            key=lambda v: (_starred(v), len(v.items)),
+            default=None,
         )
-        held = first
     if isinstance(held, TupleV):
         return Elements(list(held.items), ("len", id(held)))
     if isinstance(value, Choice) and all(isinstance(v, DictV) for _, v in value.alts):

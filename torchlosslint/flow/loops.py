@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow import averages
+from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements, flat
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
@@ -13,6 +14,7 @@ from torchlosslint.flow.training import is_sum, over_batches
 from torchlosslint.flow.values import (
     COUNTER,
     Bound,
+    Choice,
     Const,
     DictV,
     ExtObj,
@@ -146,6 +148,8 @@ def _widened(
                 m.write(target, key, m.unknown("changes in a loop"))
             elif key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV) and now != old:
                 m.write(target, key, TupleV((*old.items, StarV(now.items[len(old.items) :]))))
+            elif key == "items" and isinstance(old, TupleV) and isinstance(now, Choice):
+                m.write(target, key, _grown_choice(old, now, now))
         return NORMAL
     for ident, (target, key, old) in before.items():
         now = middle[ident]
@@ -162,7 +166,13 @@ def _widened(
             break
     for ident, (target, key, old) in before.items():
         if key == "items":
-            grown = _grown(old, middle[ident], target.get(key))
+            now = target.get(key)
+            if isinstance(old, TupleV) and isinstance(now, Choice):
+                m.write(target, key, _grown_choice(old, middle[ident], now))
+                continue
+            grown = _grown(old, middle[ident], now)
+            if grown is None and _unsteady(middle[ident], now):
+                grown = TupleV((StarV(tuple(flat(list(now.items or old.items)))),))  # type: ignore[union-attr]
             if grown is not None:
                 m.write(target, key, grown)
     return RETURN if status == RETURN and not _may_fall_through(s) else NORMAL
@@ -262,6 +272,29 @@ def _grown(old: object, middle: object, now: object) -> TupleV | None:
     if not (n < k < e) or middle.items[:n] != old.items or now.items[:k] != middle.items:
         return None
     return TupleV((*old.items, StarV(middle.items[n:]), *now.items[k:]))
+
+
+def _unsteady(middle: object, now: object) -> bool:
+    """Whether a list of known length has another one after each pass."""
+    return (
+        isinstance(middle, TupleV)
+        and isinstance(now, TupleV)
+        and len(middle.items) != len(now.items)
+        and not any(isinstance(v, StarV) for v in now.items)
+    )
+
+
+def _grown_choice(old: TupleV, middle: object, now: Choice) -> Value:
+    """The alternatives of a list that grew on some ways through the body: each grew any number of times."""
+    n = len(old.items)
+    earlier = [v for _, v in middle.alts] if isinstance(middle, Choice) else [middle]
+    alts: list[tuple[Guard, Value]] = []
+    for guard, value in now.alts:
+        if isinstance(value, TupleV) and len(value.items) > n and value.items[:n] == old.items:
+            grown = next((g for v in earlier if (g := _grown(old, v, value)) is not None), None)
+            value = grown if grown is not None else TupleV((*old.items, StarV(value.items[n:])))
+        alts.append((guard, value))
+    return choose(alts)
 
 
 def _passes(seen: Elements | None) -> tuple[list[Value | None], list[Value | None]]:

@@ -99,6 +99,7 @@ class Machine:
         self.made: dict[tuple[str, Place], Value] = {}  # weights and weighted criteria, see flow.unused
         self.given: dict[Place, tuple[ClassV, Func, str]] = {}  # which parameter such weights are for
         self.calling: ir.Expr | None = None  # what the latest call expression calls
+        self.spreading = False  # whether it spreads a sequence or a mapping into arguments
         self.memory = Memory()
         self.idle: dict[int, int] = {}  # steps that functions took which gave only numbers, by id of the node
         self.reports = 0  # losses and events reached so far

@@ -14,6 +14,7 @@ from torchlosslint.flow.operators import constant
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.support import uid_of
+from torchlosslint.flow.python_methods import make_set
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     FALSE,
@@ -107,10 +108,9 @@ def _list(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) ->
 
 def _set(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
     """A set is a list without repetitions here; constants out of it come in some order."""
-    out = _list(m, args, kwargs, place, frame)
-    held = content(m, out)
-    if isinstance(held, TupleV) and all(isinstance(v, Const) for v in held.items):
-        m.write(out.attrs, "items", TupleV(tuple(dict.fromkeys(held.items))))  # type: ignore[attr-defined]
+    out = ListV(place)
+    m.write(out.attrs, "items", content(m, _list(m, args, kwargs, place, frame)) or TupleV(()))
+    make_set(m, out)
     return out
 
 
@@ -300,13 +300,17 @@ def _bool(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) ->
 def _map(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
     if len(args) < 2:
         return m.unknown("map()")
-    out = ListV(place)
+    from torchlosslint.flow.loops import counted
+
+    several = len(args) > 2
+    source = ExtObj("builtins.zip", tuple(args[1:]), {}, place) if several else args[1]
     rows: list[Value] = []
-    for item in elements(m, args[1], place).items:
-        if isinstance(item, StarV):
-            rows.append(StarV(tuple(m.call(args[0], [v], {}, place, frame) for v in item.items)))
-        else:
-            rows.append(m.call(args[0], [item], {}, place, frame))
+    for item in counted(m, source, place).items:
+        group = item.items if isinstance(item, StarV) else (item,)
+        given = [list(v.items) if several and isinstance(v, TupleV) else [v] for v in group]
+        results = tuple(m.call(args[0], v, {}, place, frame) for v in given)
+        rows.append(StarV(results) if isinstance(item, StarV) else results[0])
+    out = ListV(place)
     m.write(out.attrs, "items", TupleV(tuple(rows)))
     return out
 

@@ -65,6 +65,8 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
     if name in ("append", "add", "appendleft") and args:
         added = training.kept(m, held, args[0], place, frame) if held is not None else args[0]
         _grow(m, obj, held, (added,), front=name == "appendleft")
+        if name == "add":
+            make_set(m, obj)
         return NONE
     if name in ("extend", "update") and args:
         more = content(m, args[0])
@@ -82,6 +84,8 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
             _grow(m, obj, held, more.items)
         else:
             m.write(obj.attrs, "items", m.unknown("extended by an unknown sequence"))
+        if name == "update":
+            make_set(m, obj)
         return NONE
     if name == "insert" and len(args) == 2:
         at = args[0].value if isinstance(args[0], Const) else None
@@ -125,9 +129,35 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
     return m.unknown(f"a method of a list: {name}")
 
 
+def make_set(m: Machine, obj: Obj) -> None:
+    """Take what a list holds for the elements of a set: what is there once more is not counted again, and
+    of unknown elements it is not known how many differ."""
+    held = content(m, obj)
+    if isinstance(held, TupleV):
+        m.write(obj.attrs, "items", _distinct(held))
+    elif isinstance(held, Choice):
+        m.write(
+            obj.attrs,
+            "items",
+            choose([(g, _distinct(v) if isinstance(v, TupleV) else v) for g, v in held.alts]),
+        )
+
+
+def _distinct(held: TupleV) -> TupleV:
+    plain = list(dict.fromkeys(v for v in held.items if not isinstance(v, StarV)))
+    groups = tuple(v for v in held.items if isinstance(v, StarV))
+    if len(plain) == 1 and not groups:
+        return TupleV((plain[0],))
+    known = tuple(v for v in plain if isinstance(v, (Const, Obj)))
+    other = tuple(v for v in plain if not isinstance(v, (Const, Obj)))
+    return TupleV((*known, *((StarV(other),) if other else ()), *groups))
+
+
 def _grow(m: Machine, obj: Obj, held: Value | None, more: tuple[Value, ...], front: bool = False) -> None:
     if isinstance(held, TupleV):
         if len(held.items) > 256:
+            if not isinstance(held.items[-1], StarV):
+                m.write(obj.attrs, "items", TupleV((*held.items, StarV(more))))
             return
         m.write(obj.attrs, "items", TupleV(more + held.items if front else held.items + more))
     elif isinstance(held, Choice):
