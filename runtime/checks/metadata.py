@@ -112,14 +112,6 @@ def _backwards(call: Call) -> bool:
 
 def _indexed(call: Call, x: torch.Tensor, y: torch.Tensor) -> Iterator[Problem]:
     classes = call.classes
-    if call.contract.activation == "softmax" and classes == 1 and x.dim() and not call.contract.owns_layer:
-        yield Problem(
-            "TLL202",
-            f"{call.name} runs softmax over a single class, whose probability is always 1: the loss is "
-            "always 0.",
-            "Use BCEWithLogitsLoss for a single unit, or give the head one unit for each class.",
-            evidence=_both(x, y),
-        )
     probabilities = call.contract.target == b.CLASS_INDEX_OR_PROBS
     wanted = tuple(x.shape[:1]) + tuple(x.shape[2:]) if x.dim() > 1 else ()
     same = y.shape == x.shape and x.dim() > 0
@@ -129,7 +121,17 @@ def _indexed(call: Call, x: torch.Tensor, y: torch.Tensor) -> Iterator[Problem]:
             wanted = tuple(x.shape[:-1])
             if probabilities and _is_float(y):
                 return
-    if same and _is_float(y) and probabilities:
+    soft = same and _is_float(y) and probabilities
+    single = call.contract.activation == "softmax" and classes == 1 and not call.contract.owns_layer
+    if single and x.dim() and (soft or tuple(y.shape) == wanted):
+        yield Problem(
+            "TLL202",
+            f"{call.name} runs softmax over a single class, whose probability is always 1: the loss is "
+            "always 0.",
+            "Use BCEWithLogitsLoss for a single unit, or give the head one unit for each class.",
+            evidence=_both(x, y),
+        )
+    if soft:
         return
     if same and (classes or 0) > 1 and x.dim() > 1:
         yield Problem(
