@@ -68,9 +68,9 @@ def bilinear(call: OpCall) -> Value:
     """nn.Bilinear(in1, in2, out)."""
     x = operand(call, 0, "input1")
     out = integer(call.init(2, "out_features"))
-    shape: Shape = (DOTS, out)
+    shape: Shape | None = (DOTS, out)
     if isinstance(x, Tensor) and rank(x.shape) and x.shape is not None:
-        shape = (*x.shape[:-1], out)
+        shape = None if unfit(x.shape[-1], call.init(0, "in1_features")) else (*x.shape[:-1], out)
     return layer(call, "nn.Bilinear", x, shape)
 
 
@@ -113,13 +113,13 @@ def conv(call: OpCall, name: str, spatial: int, lazy: bool = False, transposed: 
             dilation = per_axis(call.init(first + 4, "dilation"), i, 1)
             same = const(call.init(first + 3, "padding")) == "same"
             sizes.append(size if same else pooled_size(size, kernel, stride, padding, dilation))
-    if known is not None and not spatial + 1 <= known <= spatial + 2:
-        sizes = [None] * spatial  # no picture: it raises, and whatever follows is not known
     shape: Shape = (out, *sizes) if known == spatial + 1 else (None, out, *sizes)
-    if isinstance(x, Tensor) and x.shape is not None and known == spatial + 2:
-        shape = (x.shape[0], out, *sizes)
-        if first and unfit(x.shape[1], call.init(0, "in_channels")):
-            return layer(call, name, x, (None, out, *(None for _ in sizes)))
+    if known is not None and not spatial + 1 <= known <= spatial + 2:
+        return layer(call, name, x, None)  # no picture: it raises, and whatever follows is not known
+    if isinstance(x, Tensor) and x.shape is not None and known is not None:
+        if first and unfit(x.shape[-spatial - 1], call.init(0, "in_channels")):
+            return layer(call, name, x, None)
+        shape = (*x.shape[: -spatial - 1], out, *sizes)
     return layer(call, name, x, shape)
 
 

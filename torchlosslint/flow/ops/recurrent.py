@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from torchlosslint.flow.domain import BOUNDED, POSITIVE, RAW, SCORES, Domain
-from torchlosslint.flow.ops.affine import layer_dtype, trained
+from torchlosslint.flow.ops.affine import layer_dtype, trained, unfit
 from torchlosslint.flow.ops.call import OpCall, const, integer, items
-from torchlosslint.flow.ops.shapes import rank
+from torchlosslint.flow.ops.shapes import rank, size_at
 from torchlosslint.flow.ops.support import domain, made, operand, register, unknown
 from torchlosslint.flow.values import DOTS, Const, Shape, Tensor, TupleV, Unknown, Value
 
@@ -26,6 +26,11 @@ def hidden_domain(call: OpCall, name: str, position: int = 99) -> Domain:
     return Domain(BOUNDED, name, low=-1.0, high=1.0)
 
 
+def refused(call: OpCall, x: Value) -> bool:
+    """Whether a layer would raise on what it is given: nothing is known of what comes out."""
+    return isinstance(x, Tensor) and unfit(size_at(x.shape, -1), call.init(0, "input_size"))
+
+
 def recurrent(call: OpCall, name: str) -> Value:
     """nn.RNN, nn.GRU, nn.LSTM: (output, hidden); the hidden of an LSTM is (h, c)."""
     given = operand(call)
@@ -33,6 +38,8 @@ def recurrent(call: OpCall, name: str) -> Value:
     x = given.items[0] if isinstance(given, TupleV) and packed else given
     if not isinstance(x, (Tensor, Unknown)):
         return unknown(name, x)
+    if refused(call, x):
+        return TupleV((unknown(name), TupleV((unknown(name),) * 2) if name == "nn.LSTM" else unknown(name)))
     kind = name.removeprefix("nn.")
     shift = 1 if kind == "RNN" else 0  # RNN(input, hidden, layers, nonlinearity, bias, batch_first, ...)
     hidden = integer(call.init(1, "hidden_size"))
@@ -82,6 +89,8 @@ def cell(call: OpCall, name: str) -> Value:
     x = operand(call)
     if not isinstance(x, (Tensor, Unknown)):
         return unknown(name, x)
+    if refused(call, x):
+        return unknown(name) if name != "nn.LSTMCell" else TupleV((unknown(name), unknown(name)))
     size = integer(call.init(1, "hidden_size"))
     known = rank(x.shape) if isinstance(x, Tensor) else None
     shape: Shape = (DOTS, size)
