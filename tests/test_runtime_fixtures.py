@@ -54,9 +54,11 @@ UNSEEN = {
     "tll403*/wrong_sampler_and_weights.py": "the sampler is no part of a loss call",
     "tll501*/wrong_step_of_an_unknown_model.py": "nothing is called",
     "tll501*/wrong_activation_in_forward.py": "Sigmoid has no constructor of its own; torch raises",
+    "tll502*/wrong_class_given_to_the_model.py": "nothing is called",
     "tll502*/wrong_function_called_too_early.py": "without arguments Python itself names what is missing",
     "tll507*/wrong_encoder_under_no_grad.py": "a single step: an optimizer may have nothing to do once",
     "tll507*/wrong_generator_step.py": "two idle steps among others: seen after 32",
+    "tll506*/wrong_hardest_samples.py": "what is chosen of the losses is no loss of torch.nn; torch raises",
     "tll506*/wrong_item.py": "item() is no function of Python; torch raises",
 }
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torchlosslint.contracts import by_module
 from torchlosslint.contracts.activations import ACTIVATIONS
-from torchlosslint.flow.values import Choice, Const, ExtObj, StarV, Tensor, Value
-from torchlosslint.rule import Event
+from torchlosslint.flow.values import Choice, Const, ExtObj, StarV, Tensor, Unknown, Value
+from torchlosslint.rule import Event, History
 
 _SWITCHES = frozenset({"size_average", "reduce", "reduction"})
 
@@ -76,3 +76,25 @@ def called_as(event: Event) -> str:
     """The last part of the name that the program called."""
     name = event.data.get("called")
     return str(name.value) if isinstance(name, Const) else ""
+
+
+def by_its_name(event: Event, made: ExtObj) -> bool:
+    """Whether the class was called by its own name, not through a variable that holds it."""
+    return called_as(event) in (made.qual.rsplit(".", 1)[-1], "__init__")
+
+
+def taken_for_the_loss(history: History) -> Iterator[tuple[Event, ExtObj]]:
+    """Losses that were made of values of which little is known, and on which backward() is called: the
+    module was taken for the loss that it computes."""
+    used = {e.value.place for e in history.of("backward") if isinstance(e.value, ExtObj)}
+    for event in history.of("construct") if used else ():
+        made = event.value
+        if isinstance(made, ExtObj) and event.place in used and like_a_call(made):
+            yield event, made
+
+
+def like_a_call(made: ExtObj) -> bool:
+    """Whether a loss was made of two values or more that may be tensors, and of nothing else."""
+    unknown = all(isinstance(v, (Unknown, Tensor)) for v in made.args)
+    loss = by_module(made.qual) is not None
+    return loss and len(made.args) > 1 and unknown and not made.kwargs and not mistaken_for_a_function(made)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from torchlosslint.contracts import by_module
-from torchlosslint.flow.values import ExtObj, Tensor, Unknown
+from torchlosslint.flow.values import ExtObj
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
-from .constructing import called_as, mistaken_for_a_function
+from .constructing import by_its_name, mistaken_for_a_function, taken_for_the_loss
 
 
 class LossConstructorCalledWithTensors(Rule):
@@ -48,20 +48,16 @@ class LossConstructorCalledWithTensors(Rule):
         if event.kind != "construct" or not isinstance(made, ExtObj):
             return
         # A class kept in a variable is TLL502's.
-        if called_as(event) in (made.qual.rsplit(".", 1)[-1], "__init__"):
+        if by_its_name(event, made):
             how = mistaken_for_a_function(made)
             if how:
                 yield _problem(made, how)
 
     def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
         """A loss module on which backward() is called was taken for the loss that it computes."""
-        used = {e.value.place for e in history.of("backward") if isinstance(e.value, ExtObj)}
-        for event in history.of("construct"):
-            made = event.value
-            if isinstance(made, ExtObj) and event.place in used and by_module(made.qual) is not None:
-                unknown = all(isinstance(v, (Unknown, Tensor)) for v in made.args)
-                if len(made.args) > 1 and unknown and not made.kwargs and not mistaken_for_a_function(made):
-                    yield event, _problem(made, "tensors")
+        for event, made in taken_for_the_loss(history):
+            if by_its_name(event, made):
+                yield event, _problem(made, "tensors")
 
 
 def _problem(made: ExtObj, how: str) -> Problem:

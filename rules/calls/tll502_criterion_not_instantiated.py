@@ -6,9 +6,15 @@ from collections.abc import Iterable
 
 from torchlosslint.contracts import by_function
 from torchlosslint.flow.values import External, ExtObj
-from torchlosslint.rule import Event, Problem, Rule
+from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
-from .constructing import called_as, mistaken_for_a_function
+from .constructing import (
+    by_its_name,
+    called_as,
+    like_a_call,
+    mistaken_for_a_function,
+    taken_for_the_loss,
+)
 
 
 class CriterionNotInstantiated(Rule):
@@ -40,6 +46,7 @@ class CriterionNotInstantiated(Rule):
     code = "TLL502"
     name = "criterion-not-instantiated"
     severity = "error"
+    watches = frozenset({"construct", "backward"})
 
     def check_event(self, event: Event) -> Iterable[Problem]:
         if event.kind == "construct":
@@ -52,13 +59,20 @@ class CriterionNotInstantiated(Rule):
         if not isinstance(made, ExtObj):
             return
         title, name = made.qual.rsplit(".", 1)[-1], called_as(event)
-        if name in (title, "__init__", "") or not mistaken_for_a_function(made):
-            return
-        yield Problem(
-            f"{name} is the class {title}, not an instance: calling it with tensors makes another "
-            "instance with these as settings, which raises; no loss is computed.",
-            f"Make the instance where the class is chosen: nn.{title}().",
-        )
+        if name not in (title, "__init__", "") and mistaken_for_a_function(made):
+            yield _problem(name, title)
+
+    def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
+        """Where backward() is called on what one such call made, all of its kind are meant so."""
+        meant = {
+            (made.qual, called_as(event))
+            for event, made in taken_for_the_loss(history)
+            if not by_its_name(event, made)
+        }
+        for event in history.of("construct") if meant else ():
+            made, name = event.value, called_as(event)
+            if isinstance(made, ExtObj) and (made.qual, name) in meant and name and like_a_call(made):
+                yield event, _problem(name, made.qual.rsplit(".", 1)[-1])
 
     def _function(self, event: Event) -> Iterable[Problem]:
         value = event.value
@@ -74,3 +88,11 @@ class CriterionNotInstantiated(Rule):
             f"{name} is a function and computes at once: called without its tensors, it raises.",
             f"Keep the function itself (criterion = F.{name}), or make an instance of {contract.title}.",
         )
+
+
+def _problem(name: str, title: str) -> Problem:
+    return Problem(
+        f"{name} is the class {title}, not an instance: calling it with tensors makes another "
+        "instance with these as settings, which raises; no loss is computed.",
+        f"Make the instance where the class is chosen: nn.{title}().",
+    )

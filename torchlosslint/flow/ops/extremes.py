@@ -32,6 +32,7 @@ from torchlosslint.flow.ops.support import (
     numbered,
     operand,
     register,
+    unflagged,
     unknown,
 )
 from torchlosslint.flow.values import Shape, Tensor, TupleV, Unknown, Value
@@ -41,7 +42,7 @@ KEEPING = frozenset({SCORES, UNIT, LOGUNIT, POSITIVE, BOUNDED, DATA, INDICES, NU
 
 def values_domain(x: Tensor) -> Domain:
     """The domain of the largest (smallest, median) numbers."""
-    dom = picked(x.dom)
+    dom = unflagged(picked(x.dom), "unreduced")
     if dom.kind == POSITIVE:
         return flagged(dom, "pooled")
     if dom.kind == ONEHOT:
@@ -69,7 +70,10 @@ def extremes(call: OpCall, how: str) -> Value:
         named, dims = True, [-1]
     keep = keeps_dim(call, position + 1)
     shape = x.shape if how.startswith("cum") else reduced_shape(x.shape, named, dims, keep)
-    values = made(call, x, values_domain(x), shape=shape)
+    dom = values_domain(x)
+    if how.startswith("cum") and "unreduced" in x.dom.flags:
+        dom = flagged(dom, "unreduced")
+    values = made(call, x, dom, shape=shape)
     dim = dims[0] if dims is not None and len(dims) == 1 else None
     if how in ("max", "min"):
         values = values.with_(uid=numbered(how, x.uid, dim, keep))
@@ -102,6 +106,8 @@ def topk(call: OpCall) -> Value:
     dim = -1 if given is None else integer(given)
     shape = with_axis(x.shape, dim, integer(call.arg(1, "k")))
     dom = values_domain(x)
+    if "unreduced" in x.dom.flags and integer(call.arg(1, "k")) != 1:
+        dom = flagged(dom, "unreduced")
     return pair(made(call, x, dom, shape=shape), picks(call, x, "topk", shape))
 
 
