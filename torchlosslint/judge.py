@@ -23,6 +23,9 @@ from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 MAX_COMBINATIONS = 24
 MAX_KEPT = 16  # events of one kind at one place
+# Notes on what happens inside of the call that a finding is put at: of a loss, of an event by its kind.
+CALLED = "the torch loss is called here"
+INSIDE = {"threshold": "it is compared or rounded here", "backward": "backward() is called here"}
 # What an operation alone tells, whoever calls it: reported where it stands, and no bar to remembering
 # the calls in which it happened.
 PURE = frozenset({"log", "argmax", "match", "chosen", "threshold", "construct", "loss_function", "unused"})
@@ -38,6 +41,7 @@ class Raw:
     steps: list[Step]
     loss_place: Place | None
     severity: Severity
+    inside: str = CALLED  # what is said of `loss_place`
     guards: list[tuple[Guard, bool]] = field(default_factory=list)  # guard, and whether it takes two options
 
 
@@ -143,7 +147,8 @@ class Judge:
                 guard, place = self.contexts[id(seen)]
                 value = seen.value if isinstance(seen, Event) else seen.input
                 tensor = problem.tensor if problem.tensor is not None else value
-                self._note(rule, problem, tensor, place, seen.place, guard, False)
+                inside = INSIDE.get(seen.kind, "it happens here") if isinstance(seen, Event) else CALLED
+                self._note(rule, problem, tensor, place, seen.place, guard, False, inside)
         self.history = History()
         self.contexts.clear()
 
@@ -171,13 +176,14 @@ class Judge:
         loss_place: Place | None,
         guard: Guard,
         odd: bool,
+        inside: str = CALLED,
     ) -> None:
         place = problem.place or place
         key = (rule.code, place)
         raw = self.found.get(key)
         if raw is None:
             steps = flow_of(tensor, problem.cause)
-            raw = Raw(rule, place, problem, steps, loss_place, problem.severity or rule.severity)
+            raw = Raw(rule, place, problem, steps, loss_place, problem.severity or rule.severity, inside)
             self.found[key] = raw
         if len(raw.guards) < 64:
             raw.guards.append((guard, odd))

@@ -340,7 +340,7 @@ class Part:
                 and (s.dom is not None or (at.path, at.line) != here)
             ]
             if raw.loss_place is not None and raw.loss_place != raw.place and raw.loss_place in where:
-                steps.append(FlowStep(where[raw.loss_place], "the torch loss is called here"))
+                steps.append(FlowStep(where[raw.loss_place], raw.inside))
             rule = raw.rule
             problem = raw.problem
             (self.report.findings if seen else self.kept.outcome.hidden).append(

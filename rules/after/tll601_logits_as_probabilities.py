@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torchlosslint.contracts.base import LOGITS
 from torchlosslint.flow.domain import SCORES, UNIT
-from torchlosslint.flow.values import Const, Place, Tensor
+from torchlosslint.flow.values import Const, Place, Tensor, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 
@@ -64,13 +64,16 @@ class LogitsAsProbabilities(Rule):
         events = [
             e for e in history.of("threshold") if isinstance(e.value, Tensor) and e.value.dom.kind == SCORES
         ]
-        logits: dict[Place, list[LossUse]] = {}
+        losses: dict[Place, list[LossUse]] = {}
         for use in history.losses if events else ():
-            if use.contract.input == LOGITS and (place := _layer(use.input)) is not None:
-                logits.setdefault(place, []).append(use)
+            if (place := _layer(use.input)) is not None:
+                losses.setdefault(place, []).append(use)
         for event in events:
             place = _layer(event.value)
-            uses = [u for u in logits.get(place, ()) if _may_be_one(u, event)] if place is not None else []
+            uses = losses.get(place, []) if place is not None else []
+            # A network that has losses of its own is not judged by those of another one of its class.
+            uses = [u for u in uses if _of_one(u.input, event.value)] or uses
+            uses = [u for u in uses if u.contract.input == LOGITS]
             if uses:
                 yield event, _problem(event, uses[0])
 
@@ -83,11 +86,13 @@ def _layer(value: object) -> Place | None:
     return value.origin.place if made is not None and made.how and made.how == value.dom.how else None
 
 
-def _may_be_one(use: LossUse, event: Event) -> bool:
-    """Whether both are of one network, as far as is known."""
-    mine = {r for r in use.input.roots if r[0] == "module"} if isinstance(use.input, Tensor) else set()
-    other = {r for r in event.roots if r[0] == "module"}
-    return not mine or not other or bool(mine & other)
+def _of_one(mine: Value, other: Value) -> bool:
+    """Whether two outputs are known to be of one network."""
+    if not isinstance(mine, Tensor) or not isinstance(other, Tensor) or mine.origin is None:
+        return False
+    if mine.origin.layer is not None and other.origin is not None and mine.origin.layer is other.origin.layer:
+        return True
+    return any(root[0] == "module" for root in mine.roots & other.roots)
 
 
 def _problem(event: Event, use: LossUse) -> Problem:

@@ -28,15 +28,24 @@ class Place(NamedTuple):
 
 class Step:
     """One step of how a value came about; a linked list, newest first. `dom`: what the numbers
-    are after the step, None where it only hands them on."""
+    are after the step, None where it only hands them on. `layer`: the module that took the step
+    (or one that was made alike)."""
 
-    __slots__ = ("prev", "place", "note", "dom")
+    __slots__ = ("prev", "place", "note", "dom", "layer")
 
-    def __init__(self, prev: Step | None, place: Place, note: str, dom: Domain | None = None) -> None:
+    def __init__(
+        self,
+        prev: Step | None,
+        place: Place,
+        note: str,
+        dom: Domain | None = None,
+        layer: Value | None = None,
+    ) -> None:
         self.prev = prev
         self.place = place
         self.note = note
         self.dom = dom
+        self.layer = layer
 
     def __iter__(self) -> Iterator[Step]:
         step: Step | None = self

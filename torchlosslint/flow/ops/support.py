@@ -231,7 +231,7 @@ def made(
         first = before
     trail = first.trail if first is not None else None
     if note:
-        trail = Step(trail, call.place, note, dom)
+        trail = Step(trail, call.place, note, dom, call.layer)
     found = roots(operands)
     made = Tensor(
         dom,
