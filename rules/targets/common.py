@@ -9,10 +9,12 @@ from torchlosslint.contracts.base import (
     CLASS_INDEX_OR_PROBS,
     FLOAT_SAME,
     FLOAT_UNIT,
+    NO_TARGET,
     PROBS,
     SIGN,
 )
-from torchlosslint.flow.values import DOTS, Shape, Tensor
+from torchlosslint.flow.domain import INDICES, NUMBER, ONEHOT
+from torchlosslint.flow.values import DOTS, Shape, Tensor, Unknown, Value
 from torchlosslint.rule import LossUse
 
 INDEXED = frozenset({CLASS_INDEX, CLASS_INDEX_OR_PROBS})
@@ -91,3 +93,27 @@ def crossed(longer: Tensor, shorter: Tensor) -> bool:
 def plural(size: Any) -> bool:
     """A size that is more than one: a number, or a symbol for batches and rows."""
     return size > 1 if isinstance(size, int) else isinstance(size, str)
+
+
+def swapped(use: LossUse) -> bool:
+    """Whether labels are given as predictions, and the predictions as labels, to a loss that minds."""
+    contract = use.contract
+    if contract.symmetric or contract.symmetric_inputs or contract.target == NO_TARGET or not of_torch(use):
+        return False
+    if len(contract.inputs) > 1 or not isinstance(use.target, Tensor):
+        return False
+    if use.target.role != "model" or not _given(use.input):
+        return False
+    if contract.key == "kl_div" and isinstance(use.input, Tensor) and use.input.dom.kind == NUMBER:
+        # The logarithm of a uniform distribution: the divergence the other way round is meant.
+        return (use.input.dom.low or 0) > 0
+    return True
+
+
+def _given(value: Value) -> bool:
+    """Labels, data or constants: nothing that a model made."""
+    if isinstance(value, Unknown):
+        return value.reason == "comes out of a data loader"
+    if not isinstance(value, Tensor) or value.grad is not False or value.cut:
+        return False
+    return value.role == "data" or (value.role == "" and value.dom.kind in (INDICES, NUMBER, ONEHOT))

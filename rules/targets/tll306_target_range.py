@@ -10,7 +10,7 @@ from torchlosslint.flow.domain import INDICES, LOGPROBS, LOGUNIT, NUMBER, ONEHOT
 from torchlosslint.flow.values import DOTS, Const, Shape, Tensor
 from torchlosslint.rule import LossUse, Problem, Rule
 
-from .common import INDEXED, INTEGERS, differ, of_torch, pair, rank
+from .common import INDEXED, INTEGERS, differ, of_torch, pair, rank, swapped
 
 
 class TargetRange(Rule):
@@ -49,7 +49,7 @@ class TargetRange(Rule):
 
     def check_loss(self, use: LossUse) -> Iterable[Problem]:
         scores, target = pair(use)
-        if target is None or not of_torch(use):
+        if target is None or not of_torch(use) or swapped(use):
             return
         dom, wanted = target.dom, use.contract.target
         if wanted == SIGN and _zero_or_one(dom):
