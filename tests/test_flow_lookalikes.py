@@ -1278,3 +1278,83 @@ def test_where_it_is_put(tmp_path: Path, body: str) -> None:
 )
 def test_hard_cases(tmp_path: Path, body: str) -> None:
     checked(tmp_path, MODAL + dedent(body))
+
+
+@programs(
+    made_up_scores="""
+        scores = torch.rand(4, 5, requires_grad=True)
+        F.cross_entropy(scores.clone(), y)
+        F.binary_cross_entropy_with_logits(torch.rand(4, 5), torch.ones(4, 5))
+        F.nll_loss(torch.empty(4, 5).uniform_(), y)
+        F.cross_entropy(torch.rand(4, 5).softmax(1), y)  # TLL101
+        F.cross_entropy(torch.rand(4, 5).sigmoid(), y)  # TLL103
+        """,
+    more_arguments_than_the_loss_takes="""
+        net, crit = Soft(), nn.CrossEntropyLoss()
+        crit(net(x), net(x), net(x))
+        crit(net(x), y, weight=None)
+        F.binary_cross_entropy_with_logits(net(x), y, None, None, None, "mean", None, y)
+        """,
+    no_target="""
+        net, crit = Soft(), nn.CrossEntropyLoss()
+        crit(net(x))
+        crit(net(x), labels=y)
+        F.cross_entropy(net(x))
+        nn.GaussianNLLLoss()(net(x), y)
+        """,
+    spread_arguments_may_fit="""
+        def f(*rest, **more):
+            net, crit = Soft(), nn.CrossEntropyLoss()
+            crit(net(x), *rest)  # TLL101
+            crit(net(x), **more)  # TLL101
+            F.cross_entropy(net(x), *rest)  # TLL101
+        """,
+    another_loss_takes_three="""
+        def step(crit, net):
+            return crit(net(x), net(x), net(x))
+        step(nn.TripletMarginLoss(), Raw())
+        step(nn.CrossEntropyLoss(), Soft())
+        """,
+    clipped_before_a_softmax="""
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.fc = nn.GRU(8, 4), nn.Linear(8, 4)
+            def forward(self, x, how):
+                if how == "rnn":
+                    return self.rnn(x)[0].softmax(-1)
+                if how == "cosine":
+                    return F.normalize(x, dim=1).mm(F.normalize(self.fc.weight, dim=1).t()).softmax(1)
+                if how == "clamp":
+                    return self.fc(x).clamp(-1, 1).softmax(1)
+                if how == "relu":
+                    return self.fc(x).relu().softmax(1)
+                return self.fc(x).tanh().softmax(1)
+        net = Net()
+        F.cross_entropy(net(x, "rnn"), y)  # TLL101
+        F.cross_entropy(net(x, "cosine"), y)  # TLL101
+        F.cross_entropy(net(x, "clamp"), y)  # TLL101
+        F.cross_entropy(net(x, "relu"), y)  # TLL101 TLL106
+        F.cross_entropy(net(x, "tanh"), y)  # TLL101 TLL106
+        F.nll_loss(net.rnn(x)[0].log_softmax(-1), y)  # TLL106
+        """,
+    one_hot_of_unknown_width="""
+        def f(labels, n):
+            net = nn.Sequential(nn.Linear(8, n), nn.Softmax(dim=1))
+            F.binary_cross_entropy(net(x), torch.eye(n)[labels])
+            F.binary_cross_entropy(net(x), torch.eye(3)[y])  # TLL108
+            F.binary_cross_entropy(Soft()(x), torch.eye(n)[labels])  # TLL108
+        """,
+    mapped_over_two_lists="""
+        losses = list(map(F.cross_entropy, [Raw()(x), Raw()(x)], [y, y]))
+        more = list(map(nn.CrossEntropyLoss(), [Soft()(x)], [y]))  # TLL101
+        """,
+)
+def test_what_the_loss_is_given(tmp_path: Path, body: str) -> None:
+    checked(tmp_path, body)
+
+
+def test_a_call_that_raises_is_not_judged(tmp_path: Path) -> None:
+    report = checked(tmp_path, "nn.CrossEntropyLoss()(Raw()(x))")
+    calls = report.loss_calls
+    assert (calls.seen, calls.judged, calls.unknown) == (1, 0, 1)

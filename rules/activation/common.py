@@ -40,9 +40,14 @@ _NON_NEGATIVE = ("relu", "softplus", "exp", "clamp", "log(1+exp", "square", "abs
 
 def scores(use: LossUse, losses: frozenset[str]) -> Tensor | None:
     """The input of one of these losses, where it is a tensor."""
-    if use.contract.key not in losses:
+    if use.contract.key not in losses or not isinstance(use.input, Tensor):
         return None
-    return use.input if isinstance(use.input, Tensor) else None
+    return None if drawn(use.input.dom) else use.input
+
+
+def drawn(dom: Domain) -> bool:
+    """Numbers from 0 to 1 that were drawn at random, as made-up scores are: no activation put them there."""
+    return dom.kind == UNIT and dom.how in ("rand", "bernoulli")
 
 
 def setting(use: LossUse, name: str) -> object:

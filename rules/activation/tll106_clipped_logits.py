@@ -9,6 +9,9 @@ from torchlosslint.rule import LossUse, Problem, Rule
 
 from .common import CROSS_ENTROPY, NLL, WITH_SIGMOID, clipping, scores
 
+# Activations of hidden layers: before a softmax they are a mistake of their own, whatever the softmax is.
+_HIDDEN = ("relu", "tanh")
+
 
 class ClippedLogits(Rule):
     """The last step before a loss that wants raw scores bounds or clips them.
@@ -53,6 +56,9 @@ class ClippedLogits(Rule):
             before = f" before the {dom.how or 'softmax'}"
             dom = dom.base
             cause = next((s for s in tensor.trail or () if s.dom is not None and s.dom.how == dom.how), None)
+            alone = tensor.dom.kind == LOGPROBS and use.contract.key == "nll"
+            if not alone and not dom.how.lower().startswith(_HIDDEN):
+                return  # TLL101, 102, 105 or 110 has said what is wrong
         elif use.contract.key == "nll":
             return
         how = clipping(dom)

@@ -46,8 +46,10 @@ class SoftmaxIntoBce(Rule):
             return
         count = classes(tensor)
         target = use.target
-        if count == 2 and isinstance(target, Tensor) and target.dom.kind == ONEHOT:
-            return
+        if isinstance(target, Tensor) and target.dom.kind == ONEHOT:
+            count = classes(target.with_(dom=tensor.dom)) if count is None else count
+            if count in (None, 2):
+                return  # of two classes it is right
         many = count is not None and count > 2
         over = f" over {count} classes" if count is not None else ""
         yield Problem(

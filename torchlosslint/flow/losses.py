@@ -76,9 +76,11 @@ def reach_module(
     config.update(obj.kwargs)
     config.update({k: v for k, v in obj.attrs.items() if isinstance(k, str) and k in contract.module_params})
     given = bind(args, kwargs, contract.forward_params)
+    takes = set(contract.forward_params)
+    refused = not _spread(m, args, given) and (len(args) > len(takes) or given.keys() != takes)
     reached = _loss(m, contract, given, contract.input_arg, contract.target_arg, config)
     reached.place, reached.name, reached.made = place, contract.title, obj.place
-    return _tell(m, reached, frame)
+    return _refusal(m, reached, frame) if refused else _tell(m, reached, frame)
 
 
 def reach_function(
@@ -91,7 +93,8 @@ def reach_function(
     frame: Frame,
 ) -> Value:
     """A loss function is called."""
-    given = bind(args, kwargs, contract.params_of(qual))
+    params = contract.params_of(qual)
+    given = bind(args, kwargs, params)
     constructions.called(m, contract, qual, args, given, place, frame)
     input_arg = contract.function_input_arg or contract.input_arg
     target_arg = contract.function_target_arg or contract.target_arg
@@ -99,7 +102,9 @@ def reach_function(
     reached = _loss(m, contract, given, input_arg, target_arg, config)
     last = qual.rsplit(".", 1)[-1]
     reached.place, reached.name = place, f"F.{last}" if ".functional." in qual else last
-    return _tell(m, reached, frame)
+    needed = {input_arg, target_arg} & set(params)
+    refused = not _spread(m, args, given) and (len(args) > len(params) or not needed.issubset(given))
+    return _refusal(m, reached, frame) if refused else _tell(m, reached, frame)
 
 
 def reach(
@@ -128,6 +133,21 @@ def bind(args: list[Value], kwargs: dict[str, Value], params: tuple[str, ...]) -
         out[name] = value
     out.update(kwargs)
     return out
+
+
+def _spread(m: Machine, args: list[Value], given: dict[str, Value]) -> bool:
+    """Whether a call may have more arguments than are known; where it has not, Python refuses too many, and
+    too few."""
+    return m.spreading or "**" in given or any(isinstance(a, StarV) for a in args)
+
+
+def _refusal(m: Machine, reached: LossReached, frame: Frame) -> Value:
+    """The call raises before anything is computed: nothing is said of what it was given."""
+    nothing = Unknown("the loss does not take these arguments")
+    reached.input = reached.target = nothing
+    reached.given = {}
+    m.sink.loss(m, reached, frame)
+    return nothing
 
 
 _MISSING = Unknown("an argument that was spread or left out")
