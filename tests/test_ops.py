@@ -559,3 +559,30 @@ def test_operators_never_raise(p: Program) -> None:
     for tensor, first, second in itertools.product(tensors, items, items):
         assert isinstance(ops.index(tensor, [first], p.call([])), Value)
         assert isinstance(ops.index(tensor, [first, second], p.call([])), Value)
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "shape"),
+    [
+        ("Linear", (7, 3), (2, 5)),
+        ("Bilinear", (7, 5, 3), (2, 5)),
+        ("Conv2d", (7, 3, 1), (2, 5, 4, 4)),
+        ("Conv2d", (7, 3, 1), (5, 4, 4)),
+        ("Conv2d", (5, 3, 1), (2, 5)),
+        ("BatchNorm1d", (7,), (2, 5)),
+        ("LayerNorm", (7,), (2, 5)),
+        ("GroupNorm", (1, 7), (2, 5)),
+    ],
+)
+def test_a_layer_that_refuses_the_size_gives_no_shape(layer: str, size: tuple[int, ...], shape: Any) -> None:
+    x = Tensor(Domain(DATA), "float32", shape)
+    made = Program().layer(layer, x, *size)
+    assert isinstance(made, Tensor)
+    assert made.shape is None
+
+
+@pytest.mark.parametrize("layer", ["RNN", "GRU", "LSTM", "RNNCell", "GRUCell", "LSTMCell"])
+def test_a_recurrent_layer_that_refuses_the_size_gives_nothing(layer: str) -> None:
+    made = Program().layer(layer, Tensor(Domain(DATA), "float32", (2, 5)), 7, 3)
+    parts = made.items if isinstance(made, TupleV) else (made,)
+    assert isinstance(parts[0], Unknown)

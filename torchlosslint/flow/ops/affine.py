@@ -147,12 +147,23 @@ def embedding_function(call: OpCall) -> Value:
     return made(call, x, dom, others=(weight,), dtype="float", shape=None)
 
 
+# Which dimension must have the size that a layer was made for, and the setting that says it.
+_NORMED = {
+    "batch_norm": (1, 0, "num_features"),
+    "group_norm": (1, 1, "num_channels"),
+    "layer_norm": (-1, 0, "normalized_shape"),
+}
+
+
 def norm(call: OpCall, name: str) -> Value:
     """Normalisation layers: the shape stays, the numbers are unbounded again."""
     x = operand(call)
     if not isinstance(x, (Tensor, Unknown)):
         return unknown(name, x)
     shape = x.shape if isinstance(x, Tensor) else None
+    at, position, setting = _NORMED.get(name, (0, 0, ""))
+    if setting and unfit(size_at(shape, at), call.init(position, setting)):
+        shape = None
     return made(
         call,
         x,
