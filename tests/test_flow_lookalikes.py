@@ -1345,6 +1345,16 @@ def test_hard_cases(tmp_path: Path, body: str) -> None:
             F.binary_cross_entropy(net(x), torch.eye(3)[y])  # TLL108
             F.binary_cross_entropy(Soft()(x), torch.eye(n)[labels])  # TLL108
         """,
+    places_in_a_list_of_unknown_length="""
+        def f(nodes):
+            outputs = [None for _ in range(len(nodes))]
+            outputs[0] = Soft()(x)
+            k = 1
+            for node in nodes:
+                outputs[k] = node(outputs[k - 1])
+                k += 1
+            F.cross_entropy(outputs[k - 1], y)
+        """,
     mapped_over_two_lists="""
         losses = list(map(F.cross_entropy, [Raw()(x), Raw()(x)], [y, y]))
         more = list(map(nn.CrossEntropyLoss(), [Soft()(x)], [y]))  # TLL101

@@ -261,8 +261,15 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
 def _mixed(old: Value, new: Value) -> Value:
     """An element that may have been written: the one that was there, or the new one."""
     if isinstance(old, StarV):
-        return StarV(tuple(_mixed(v, new) for v in old.items))
+        return StarV(tuple(_rewritten(v, new) for v in old.items))
     return choose([(frozenset(), old), (frozenset(), new)])
+
+
+def _rewritten(old: Value, new: Value) -> Value:
+    """One of any number of elements, of which some were written: what held their places is gone."""
+    if old == new or isinstance(old, Const):
+        return new if not isinstance(new, Const) else choose([(frozenset(), old), (frozenset(), new)])
+    return Unknown("one of several elements")
 
 
 def delete_attr(m: Machine, obj: Value, name: str) -> None:

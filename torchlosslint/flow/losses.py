@@ -142,12 +142,13 @@ def _spread(m: Machine, args: list[Value], given: dict[str, Value]) -> bool:
 
 
 def _refusal(m: Machine, reached: LossReached, frame: Frame) -> Value:
-    """The call raises before anything is computed: nothing is said of what it was given."""
-    nothing = Unknown("the loss does not take these arguments")
-    reached.input = reached.target = nothing
+    """The call raises before anything is computed: nothing is said of what it was given, but of what is done
+    to the loss that it was meant to give."""
+    result = _result(reached, frame.no_grad)
+    reached.input = reached.target = Unknown("the loss does not take these arguments")
     reached.given = {}
     m.sink.loss(m, reached, frame)
-    return nothing
+    return result
 
 
 _MISSING = Unknown("an argument that was spread or left out")

@@ -129,6 +129,8 @@ def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
             m.assign(changed, result, frame)
         elif method.endswith("_") and not method.endswith("__"):
             _rewritten(m, value, result, frame)
+        elif method == "resize" and isinstance(result, Tensor) and type(value.func) is ir.Attr:
+            _resized(m, value.func.value, result, frame)
     # A process that ends here ends the path: sys.exit(), exit(), os._exit().
     if type(value) is ir.Call:
         func = value.func
@@ -139,6 +141,13 @@ def _expr(m: Machine, s: ir.ExprStmt, frame: Frame) -> int:
             if isinstance(owner, External) and owner.qual in ("sys", "os"):
                 return RAISE
     return NORMAL
+
+
+def _resized(m: Machine, array: ir.Expr, result: Tensor, frame: Frame) -> None:
+    """`array.resize(n, 1)` of numpy changes the array; of torch it gives another tensor."""
+    old = m.eval(array, frame) if isinstance(array, (ir.Name, ir.Attr)) else None
+    if isinstance(old, Tensor) and "numpy" in old.dom.flags:
+        m.assign(array, old.with_(shape=result.shape, uid=None), frame)
 
 
 def _rewritten(m: Machine, call: ir.Call, result: Value, frame: Frame) -> None:

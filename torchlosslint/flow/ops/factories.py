@@ -426,7 +426,7 @@ def enter() -> None:
     register(partial(refilled, dom=None), "", "fill_")
     register(partial(refilled, dom=Domain(NUMBER, low=0.0)), "", "zero_")
     register(partial(refilled, dom=noise, role="noise"), "", "normal_")
-    register(resized, "", "resize_ resize_as_")
+    register(resized, "", "resize_ resize_as_ resize")
     register(copied, "", "copy_")
     register(uniform, "", "uniform_")
     register(bernoulli, "bernoulli", "bernoulli bernoulli_")
