@@ -284,6 +284,120 @@ def test_loops(check: Check, body: str) -> None:
     check(body)
 
 
+@programs(
+    length_asked_before_it_grows="""
+        rows, net = [], Soft()
+        for row in open("rows.txt"):
+            if len(rows) == 8:
+                F.cross_entropy(net(torch.stack(rows)), y)  # TLL101
+                rows.clear()
+            rows.append(x[0])
+        """,
+    length_asked_after_it_grew="""
+        rows, net = [], Soft()
+        for row in open("rows.txt"):
+            rows += [x[0]]
+            if len(rows) < 8:
+                continue
+            F.cross_entropy(net(torch.stack(rows)), y)  # TLL101
+            rows = []
+        """,
+    rows_by_addition="""
+        rows, net = [], Soft()
+        while True:
+            rows = rows + [x[0]]
+            if len(rows) >= 8:
+                F.cross_entropy(net(torch.stack(rows)), y)  # TLL101
+                rows = rows[8:]
+        """,
+    emptied_from_the_front="""
+        from collections import deque
+
+        def main(env):
+            seen, net = deque(), Soft()
+            while not env.done():
+                seen.append(env.step())
+                if len(seen) > 100:
+                    seen.popleft()
+                if len(seen) == 100:
+                    F.cross_entropy(net(torch.stack(list(seen))), y)  # TLL101
+        """,
+    truth_of_what_grows="""
+        def main(env):
+            seen, net = [], Soft()
+            while env.running():
+                if seen:
+                    F.cross_entropy(net(torch.stack(seen)), y)  # TLL101
+                if env.restart():
+                    seen.append(env.row())
+        """,
+    memory_of_an_agent_that_nothing_runs="""
+        class Agent:
+            def __init__(self):
+                self.memory = []
+                self.steps = 0
+                self.net = Soft()
+
+            def remember(self, row):
+                self.memory.append(row)
+                self.steps += 1
+
+            def learn(self, y):
+                if len(self.memory) < 32:
+                    return
+                F.cross_entropy(self.net(torch.stack(self.memory)), y)  # TLL101
+
+            def learn_now_and_then(self, x, y):
+                if self.steps % 10 == 9:
+                    F.cross_entropy(self.net(x), y)  # TLL101
+        """,
+    loop_over_what_others_gather="""
+        class Agent:
+            def __init__(self):
+                self.batches = []
+                self.net = Soft()
+
+            def gather(self, batch):
+                self.batches.append(batch)
+
+            def learn(self, y):
+                for batch in self.batches:
+                    F.cross_entropy(self.net(batch), y)  # TLL101
+        """,
+    length_of_a_list_that_does_not_grow="""
+        def main(loader):
+            sizes, net = [8, 4], Raw()
+            for x, y in loader:
+                if len(sizes) > 2:
+                    net = Soft()
+                F.cross_entropy(net(x), y)
+        """,
+    list_of_each_pass="""
+        def main(loader):
+            for x, y in loader:
+                parts, net = [], Raw()
+                for i in range(2):
+                    parts.append(x)
+                if len(parts) == 3:
+                    net = Soft()
+                F.cross_entropy(net(torch.cat(parts)), y)
+        """,
+    number_of_classes_that_does_not_change="""
+        class Task:
+            def __init__(self):
+                self.classes = 4
+                self.net = Soft()
+
+            def step(self, x, y):
+                if self.classes == 1:
+                    return F.cross_entropy(self.net(x), y)
+                return F.nll_loss(self.net(x).log(), y)  # TLL116
+        """,
+)
+def test_lengths_and_counts(check: Check, body: str) -> None:
+    check(body)
+
+
 # ---- ways out of a function ----------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from torchlosslint.flow.ops.indexing import ELLIPSIS, SliceV
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
     FALSE,
+    GROWN,
     TRUE,
     Choice,
     ClassV,
@@ -168,7 +169,9 @@ def _slice(
         if not isinstance(part, Const) or not (value is None or isinstance(value, int)):
             return m.unknown("a slice with unknown bounds")
         bounds.append(value)
-    if starred:
+    if isinstance(obj, ListV) and GROWN in obj.attrs and not starred:
+        cut = (StarV(items),) if items else items
+    elif starred:
         tail = bounds[1] if bounds[0] in (None, 0) and bounds[2] is None else None
         if tail is not None and tail < 0 and not any(isinstance(v, StarV) for v in items[tail:]):
             cut = items[:tail]
@@ -290,6 +293,8 @@ def delete_item(m: Machine, obj: Value, index: Value) -> None:
             and isinstance(index.value, int)
             and -len(held.items) <= index.value < len(held.items)
         ):
+            if GROWN in obj.attrs:
+                return
             items = list(held.items)
             del items[index.value]
             m.write(obj.attrs, "items", TupleV(tuple(items)))

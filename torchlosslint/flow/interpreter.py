@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torchlosslint.flow import attributes, calls, expressions, functions, instances, statements
+from torchlosslint.flow import attributes, between, calls, expressions, functions, instances, statements
 from torchlosslint.flow.facts import TRUTH, alternatives, choose, compatible, source, truthy
 from torchlosslint.flow.iteration import length
 from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Machine
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.state import Diff
 from torchlosslint.flow.values import (
+    GROWN,
     MAX_ALTERNATIVES,
     NO_GUARD,
     Bound,
@@ -112,7 +113,9 @@ class Interpreter(Machine):
             size = length(self, value)
             if isinstance(size, Const):
                 return [(NO_GUARD, bool(size.value))]
-            return [(NO_GUARD, True)]
+            if type(value) is not ListV or GROWN not in value.attrs:
+                return [(NO_GUARD, True)]
+            value = size
         if isinstance(value, (Tensor, SymInt)):
             key = ("D", ("t", value.uid if isinstance(value, Tensor) else value))
             return [(frozenset(((key, TRUTH, True),)), True), (frozenset(((key, TRUTH, False),)), False)]
@@ -180,6 +183,7 @@ class Interpreter(Machine):
         name = func.qualname.rsplit(".", 1)[-1]
         if isinstance(receiver, Instance):
             set_mode(self, receiver, name not in _EVALUATION)
+            between.used(self, receiver)
             if name == "compute_loss" and "model" in receiver.attrs:
                 # Hugging Face's Trainer hands its own model to this hook.
                 kwargs["model"] = receiver.attrs["model"]

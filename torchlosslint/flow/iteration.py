@@ -9,6 +9,8 @@ from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import row
 from torchlosslint.flow.values import (
+    GROWN,
+    TRUE,
     Choice,
     ClassV,
     Const,
@@ -32,6 +34,16 @@ if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
 
 MAX_UNROLL = 32
+
+
+def grows(m: Machine, obj: Obj, before: Obj | None = None) -> None:
+    """Something is added to a list (or `before`, to make it): in a loop that is not unrolled any
+    number of times, so that from now on nothing is known of its length."""
+    if type(obj) is not ListV or GROWN in obj.attrs:
+        return
+    old = obj.attrs if before is None else before.attrs
+    if GROWN in old or (m.widening and old.birth < m.widening[-1]):
+        m.write(obj.attrs, GROWN, TRUE)
 
 
 class Elements:
@@ -70,6 +82,9 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
             default=None,
         )
     if isinstance(held, TupleV):
+        if type(value) is ListV and GROWN in value.attrs and not _starred(held):
+            group = held.items or (m.unknown("an element of a list that grows"),)
+            return Elements([StarV(group)], ("len", id(held)))
         return Elements(list(held.items), ("len", id(held)))
     if isinstance(value, Choice) and all(isinstance(v, DictV) for _, v in value.alts):
         # One of several dicts: their keys, where they have the same.
@@ -139,6 +154,12 @@ def length(m: Machine, value: Value) -> Value:
     if isinstance(value, Const) and isinstance(value.value, str):
         return Const(len(value.value))
     held = content(m, value)
+    if type(value) is ListV:
+        attrs = value.attrs
+        if GROWN in attrs:
+            return SymInt(("len", id(held)), 0)
+        if m.widening and attrs.birth < m.widening[-1]:
+            m.measured.add(id(attrs))
     if isinstance(held, Choice):
         sizes = {len(v.items) for _, v in held.alts if isinstance(v, TupleV) and not _starred(v)}
         if len(sizes) == 1 and all(isinstance(v, TupleV) and not _starred(v) for _, v in held.alts):

@@ -13,6 +13,7 @@ from torchlosslint.flow.state import MISSING, Diff
 from torchlosslint.flow.training import is_sum, over_batches
 from torchlosslint.flow.values import (
     COUNTER,
+    GROWN,
     Bound,
     Choice,
     Const,
@@ -27,6 +28,7 @@ from torchlosslint.flow.values import (
     TupleV,
     Unknown,
     Value,
+    fresh_uid,
 )
 from torchlosslint.syntax import ir
 
@@ -129,6 +131,21 @@ def _widened(
     if deep and not first:
         first = last
     frame.passes *= 2
+    m.widening.append(fresh_uid())
+    status = _two_passes(m, s, first, last, frame, deep)
+    if m.widening:
+        m.widening.pop()
+    return status
+
+
+def _two_passes(
+    m: Machine,
+    s: ir.For | ir.While,
+    first: list[Value | None],
+    last: list[Value | None],
+    frame: Frame,
+    deep: bool,
+) -> int:
     before = {}
     m.journal.branch()
     status = NORMAL
@@ -221,6 +238,10 @@ def _settled(
             continue
         # An attribute of something unknown, as new as a local variable.
         if old is MISSING and target is m.overlay:
+            continue
+        if key == GROWN and old is MISSING:
+            if id(target) in m.measured:
+                return False  # what its length decided
             continue
         # Every pass begins by setting it.
         if target is local and key in targets:

@@ -108,6 +108,8 @@ class Machine:
         self.uncalled = False  # whether this one is a function that nothing calls
         # The loops that are running: whether over the batches of a DataLoader, and its identity.
         self.loops: list[tuple[bool, object]] = []
+        self.widening: list[int] = []  # when the running loops that are not unrolled began, by identities
+        self.measured: set[int] = set()  # ids of the attributes of lists whose length decided something there
         self.steps_seen = Steps()
         self.backwards = 0  # calls of backward so far
         self.added_at: dict[Place, int] = {}  # how many there had been when a place last added a loss up
@@ -153,6 +155,8 @@ class Machine:
         self.awaited.clear()
         self.sums.clear()
         self.loops.clear()
+        self.widening.clear()
+        self.measured.clear()
         self.steps_seen.begin()
         self.limit = limit
         self.facts = NO_GUARD

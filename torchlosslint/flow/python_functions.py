@@ -18,6 +18,7 @@ from torchlosslint.flow.python_methods import make_set
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     FALSE,
+    GROWN,
     NONE,
     TRUE,
     Bound,
@@ -103,6 +104,8 @@ def _list(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) ->
 
         held = TupleV(tuple(counted(m, args[0], place).items))
     m.write(out.attrs, "items", held)
+    if isinstance(args[0], ListV) and GROWN in args[0].attrs:
+        m.write(out.attrs, GROWN, TRUE)
     return out
 
 
@@ -123,7 +126,7 @@ def _tuple(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -
     if not args:
         return TupleV(())
     held = content(m, args[0])
-    if isinstance(held, TupleV):
+    if isinstance(held, TupleV) and not (isinstance(args[0], ListV) and GROWN in args[0].attrs):
         return TupleV(held.items)
     return TupleV(tuple(elements(m, args[0], place).items))
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow import training
 from torchlosslint.flow.facts import choose
-from torchlosslint.flow.iteration import content, elements
+from torchlosslint.flow.iteration import content, elements, grows
 from torchlosslint.flow.operators import MAX_TEXT
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
+    GROWN,
     NONE,
     TRUE,
     Choice,
@@ -59,9 +60,14 @@ def call(
     return m.unknown(f"a method: {name}")
 
 
+_ADDING = frozenset({"append", "add", "appendleft", "extend", "update", "insert"})
+
+
 def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place, frame: Frame) -> Value:
     """A method of a list, or of a module container with one."""
     held = content(m, obj)
+    if name in _ADDING and args:
+        grows(m, obj)
     if name in ("append", "add", "appendleft") and args:
         added = training.kept(m, held, args[0], place, frame) if held is not None else args[0]
         _grow(m, obj, held, (added,), front=name == "appendleft")
@@ -108,6 +114,8 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
                 and -len(held.items) <= at < len(held.items)
                 and not isinstance(held.items[at], StarV)
             ):
+                if GROWN in obj.attrs:
+                    return m.read(held.items[at])
                 items = list(held.items)
                 value = items.pop(at)
                 m.write(obj.attrs, "items", TupleV(tuple(items)))
@@ -119,12 +127,16 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
             m.write(obj.attrs, "items", TupleV(tuple(reversed(held.items))))
         elif name == "clear":
             m.write(obj.attrs, "items", TupleV(()))
+            if GROWN in obj.attrs:
+                m.write(obj.attrs, GROWN, MISSING)
         else:
             m.write(obj.attrs, "items", m.unknown(f"a list after .{name}()"))
         return NONE
     if name == "copy":
         out = ListV(place)
         m.write(out.attrs, "items", held if held is not None else TupleV(()))
+        if GROWN in obj.attrs:
+            m.write(out.attrs, GROWN, TRUE)
         return out
     return m.unknown(f"a method of a list: {name}")
 

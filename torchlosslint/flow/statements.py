@@ -7,6 +7,7 @@ from typing import Any
 
 from torchlosslint.flow import definitions, loops, training
 from torchlosslint.flow.facts import disjoin, equals
+from torchlosslint.flow.iteration import grows
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.operators import binary
 from torchlosslint.flow.ops import leaf, stored
@@ -73,6 +74,9 @@ def _sum(m: Machine, sum_: ir.BinOp, target: ir.Expr, place: Place, frame: Frame
     left, right = m.eval(sum_.left, frame), m.eval(sum_.right, frame)
     total = binary(m, "+", left, right, Place(frame.module.path, sum_.o), frame)
     old, more = (right, left) if turned else (left, right)
+    if type(old) is ListV and type(total) is ListV:
+        grows(m, total, old)
+        return total
     return training.accumulated(m, old, more, total, place, frame)
 
 

@@ -110,9 +110,13 @@ class StarV(Value):
         return hash(self.items)
 
 
+GROWN = "grown"
+
+
 class ListV(Obj):
     """A list (or set, deque). attrs["items"] is a TupleV (which may hold StarVs), a Choice of
-    TupleVs, or Unknown."""
+    TupleVs, or Unknown. attrs[GROWN] is there where a loop added to it any number of times: "items" is
+    what it may hold, and its length is not known."""
 
     __slots__ = ()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from torchlosslint.flow.domain import Domain
 from torchlosslint.flow.values import (
+    GROWN,
     Choice,
     Const,
     ListV,
@@ -118,7 +119,7 @@ def plain(value: Value | None) -> Value | None:
 def items(value: Value | None) -> list[Value] | None:
     """The elements of a tuple or of a list of known length, else None."""
     if isinstance(value, ListV):
-        value = value.attrs.get("items")
+        value = value.attrs.get("items") if GROWN not in value.attrs else None
     if isinstance(value, TupleV) and not any(isinstance(v, StarV) for v in value.items):
         return [p for v in value.items if (p := plain(v)) is not None]
     return None
