@@ -75,7 +75,11 @@ def _len(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> 
 
         method = find_special(value, "__len__")
         if method is not None:
-            return m.call(method, [], {}, place, frame)
+            size = m.call(method, [], {}, place, frame)
+            data_set = any(base.startswith("torch.utils.data.") for base in value.cls.bases_external())
+            if not data_set and (isinstance(size, Const) or find_special(value, "__getitem__") is None):
+                return size
+            # Of a data set: the number of its samples, however it comes by that.
     return length(m, value)
 
 
