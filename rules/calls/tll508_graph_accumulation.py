@@ -54,7 +54,7 @@ class GraphAccumulation(Rule):
         sums = {("sum", event.place) for event in grown}
         for event in grown:
             own = ("sum", event.place)
-            if own in propagated or (sums - {own}) & event.roots:
+            if own in propagated or not (sums - {own}) & event.roots <= propagated:
                 continue  # meant; or a sum of sums, where the first one is to be mended
             losses = frozenset(root for root in event.roots if root[0] == "loss")
             same_run = [e for e in backward if e.entry == event.entry and e.data.get("retain_graph") != _YES]

@@ -55,6 +55,9 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
         known = False
     exits, frame.loop_exits = frame.loop_exits, []
     batches = over_batches(iterable)
+    if not m.loops:
+        names = _bound(s.target)
+        m.counter = (frame, names[0]) if names else None
     m.loops.append((batches, averages.identity(iterable)))
     if known:
         frame.passes = around * max(len(seen.items), 1)
@@ -121,6 +124,10 @@ def _widened(
     grew hold the first pass's additions any number of times, then the second's. Of batches, of which
     no program does something else with the last, one pass may do."""
     first, last = _passes(seen)
+    if last and isinstance(last[-1], Const) and isinstance(s, ir.For) and isinstance(s.target, ir.Name):
+        # What is done every tenth time is done more than once, whatever the remainder of the last.
+        if isinstance(seen, Elements) and len(seen.items) > 1 and _by_remainder(s.body, s.target.id):
+            last = [m.unknown(COUNTER)]
     if batches and first:
         last = first
         for name in _counted_up(s.body):
@@ -207,6 +214,32 @@ def _counted_up(body: list[ir.Stmt]) -> set[str]:
         elif isinstance(stmt, (ir.With, ir.Try)):
             found |= _counted_up(stmt.body)
     return found
+
+
+def _by_remainder(body: list[ir.Stmt], name: str) -> bool:
+    """Whether an `if` of a body asks for the remainder of a loop's counter: `if i % 10 == 0`."""
+    for stmt in body:
+        if isinstance(stmt, ir.If):
+            if _remainder(stmt.test, name) or _by_remainder(stmt.body, name):
+                return True
+            if _by_remainder(stmt.orelse, name):
+                return True
+        elif isinstance(stmt, ir.With) and _by_remainder(stmt.body, name):
+            return True
+    return False
+
+
+def _remainder(test: ir.Expr, name: str) -> bool:
+    if isinstance(test, ir.Compare):
+        return _remainder(test.left, name)
+    if isinstance(test, ir.BinOp) and test.op == "%":
+        base = test.left
+        if isinstance(base, ir.BinOp) and base.op in "+-":
+            base = base.left  # (i + 1) % 10
+        return isinstance(base, ir.Name) and base.id == name
+    if isinstance(test, ir.BoolOp):
+        return _remainder(test.left, name) or _remainder(test.right, name)
+    return isinstance(test, ir.UnaryOp) and _remainder(test.operand, name)
 
 
 def _number(value: Const) -> bool:

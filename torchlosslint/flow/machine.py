@@ -108,6 +108,9 @@ class Machine:
         self.uncalled = False  # whether this one is a function that nothing calls
         # The loops that are running: whether over the batches of a DataLoader, and its identity.
         self.loops: list[tuple[bool, object]] = []
+        # The counter of the outermost one, and whether a path is taken for one of its values only.
+        self.counter: tuple[Frame, str] | None = None
+        self.once = False
         self.widening: list[int] = []  # when the running loops that are not unrolled began, by identities
         self.measured: set[int] = set()  # ids of the attributes of lists whose length decided something there
         self.steps_seen = Steps()
@@ -155,6 +158,7 @@ class Machine:
         self.awaited.clear()
         self.sums.clear()
         self.loops.clear()
+        self.once = False
         self.widening.clear()
         self.measured.clear()
         self.steps_seen.begin()

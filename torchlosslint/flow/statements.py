@@ -225,25 +225,45 @@ def _if(m: Machine, s: ir.If, frame: Frame) -> int:
     outcomes = m.truth(m.eval(s.test, frame))
     yes = [g for g, b in outcomes if b]
     no = [g for g, b in outcomes if not b]
-    if not no:
-        return exec_block(m, s.body, frame)
     if not yes:
         return exec_block(m, s.orelse, frame)
-    return branches(m, [(disjoin(yes), s.body), (disjoin(no), s.orelse)], frame)
+    once = len(m.loops) == 1 and not m.once and _one_pass(m, s.test, frame)
+    if not no:
+        m.once = once or m.once
+        status = exec_block(m, s.body, frame)
+        m.once = m.once and not once
+        return status
+    return branches(m, [(disjoin(yes), s.body), (disjoin(no), s.orelse)], frame, once)
 
 
-def branches(m: Machine, options: list[tuple[Guard, list[ir.Stmt]]], frame: Frame) -> int:
-    """Run each option as a branch under its guard; join those that go on."""
+def _one_pass(m: Machine, test: ir.Expr, frame: Frame) -> bool:
+    """Whether a test asks for one pass of the only loop that is running: `if epoch == 0`."""
+    return (
+        m.counter is not None
+        and m.counter[0] is frame
+        and type(test) is ir.Compare
+        and test.ops == ["=="]
+        and type(test.left) is ir.Name
+        and test.left.id == m.counter[1]
+    )
+
+
+def branches(m: Machine, options: list[tuple[Guard, list[ir.Stmt]]], frame: Frame, once: bool = False) -> int:
+    """Run each option as a branch under its guard; join those that go on. once: the first option
+    is the way of one pass of a loop only."""
     saved = m.facts
     live: list[tuple[Guard, Diff]] = []
     left: list[int] = []
     for guard, body in options:
+        this, once = once, False
         m.facts = saved | guard
         if not body:
             live.append((m.facts, {}))
             continue
         m.journal.branch()
+        m.once = this or m.once
         status = exec_block(m, body, frame)
+        m.once = m.once and not this
         diff = m.journal.rollback()
         if status == NORMAL:
             live.append((m.facts, diff))

@@ -201,7 +201,7 @@ def _added(m: Machine, added: Value, grown: bool, propagated: bool, place: Place
     """Something with a graph was added; `grown`: to what was added to here before."""
     before = m.added_at.get(place)
     m.added_at[place] = m.backwards
-    if not grown:
+    if not grown or (m.once and len(m.loops) == 1):
         return
     facts = {
         "propagated": propagated,
