@@ -1,7 +1,8 @@
 """The programs of fixtures/, and a process that runs them one after the other, watched or not.
 
 A first line `# requires: package, ...` skips a program where a package is missing, and `# raises: Name`
-says that it ends with that exception. Each program gets fresh modules of its own project.
+says that it ends with that exception (`# raises on
+an accelerator: Name`, where there is one). Each program gets fresh modules of its own project.
 """
 
 from __future__ import annotations
@@ -53,7 +54,18 @@ def head(start: Path) -> tuple[str, list[str]]:
     for key in ("raises", "requires"):
         if first.startswith(f"# {key}:"):
             return key, [word.strip() for word in first.split(":", 1)[1].split(",")]
+    if first.startswith("# raises on an accelerator:") and has_accelerator():
+        return "raises", [first.split(":", 1)[1].strip()]
     return "", []
+
+
+def has_accelerator() -> bool:
+    """Whether this machine has a GPU that the installed torch can use."""
+    if importlib.util.find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def skip_where_something_is_missing(start: Path) -> None:

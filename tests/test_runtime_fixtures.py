@@ -14,6 +14,7 @@ import pytest
 from fixture_programs import (
     FIXTURES,
     Worker,
+    has_accelerator,
     head,
     named,
     programs,
@@ -61,6 +62,9 @@ UNSEEN = {
     "tll506*/wrong_hardest_samples.py": "what is chosen of the losses is no loss of torch.nn; torch raises",
     "tll506*/wrong_item.py": "item() is no function of Python; torch raises",
 }
+if not has_accelerator():
+    UNSEEN["tll403*/wrong_left_on_the_cpu/main.py"] = "everything is on the CPU here"
+    UNSEEN["tll403*/wrong_*_of_a_moved_network.py"] = "everything is on the CPU here"
 
 
 # Codes of single programs that are not seen beside others that are: a divergence may be meant backwards.

@@ -28,7 +28,7 @@ CALLED = "the torch loss is called here"
 INSIDE = {"threshold": "it is compared or rounded here", "backward": "backward() is called here"}
 # What an operation alone tells, whoever calls it: reported where it stands, and no bar to remembering
 # the calls in which it happened.
-PURE = frozenset({"log", "argmax", "match", "chosen", "threshold", "construct", "loss_function", "unused"})
+PURE = frozenset("log argmax match chosen threshold construct loss_function unused counted sampler".split())
 
 
 @dataclass(slots=True)

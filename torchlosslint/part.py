@@ -18,7 +18,7 @@ import msgspec
 from torchlosslint.cache import Cache, digest
 from torchlosslint.contracts.declared import Declared
 from torchlosslint.finding import IN_PART, Confidence, Finding, FlowStep, Location, Skipped
-from torchlosslint.flow import unused
+from torchlosslint.flow import tallies, unused
 from torchlosslint.flow.declared import Declarations
 from torchlosslint.flow.entries import forget, run_program
 from torchlosslint.flow.interpreter import Interpreter
@@ -233,6 +233,8 @@ class Part:
         self.kept.steady = self.kept.steady and not interpreter.failures
         if unused.UNUSED in judge.watched:
             unused.tell(interpreter)
+        if tallies.COUNTED in judge.watched:
+            tallies.tell(interpreter)
         judge.finish()
         start = time.process_time()
         self.conclude(judge)

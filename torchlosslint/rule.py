@@ -81,6 +81,9 @@ class Event:
             (External) was called, `data` by parameter name.
         "unused": `value` was made for a loss and is never read; what ("criterion" with weights, "counted" or
             "computed" class weights, "once": an attribute), called: the name that holds it.
+        "counted": the classes of labels are counted here, and the counts are only shown; `value`: an unknown
+            whose key is the origin of the labels (torchlosslint.flow.origins).
+        "sampler": `value`, a loader, draws its samples by a sampler that may balance the classes.
         "paired": the difference of `value` (N, 1) and other (N,); the result's root is ("paired", place).
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.

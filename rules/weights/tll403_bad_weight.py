@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from torchlosslint.contracts import LossContract, by_function, by_module
 from torchlosslint.contracts.base import Parameter
 from torchlosslint.flow.domain import NUMBER, Domain
-from torchlosslint.flow.values import Const, DictV, External, ExtObj, ListV, Place, Tensor, TupleV, Value
+from torchlosslint.flow.values import CPU, Const, DictV, External, ExtObj, ListV, Place, Tensor, TupleV, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .common import CHOOSING, is_none, options, size_of_classes
@@ -26,7 +26,9 @@ class BadWeight(Rule):
         torch wants a tensor, integers or doubles where the scores are float32, a length that is not
         the number of classes, negative numbers, class counts themselves where their inverse is meant, and
         a `pos_weight` of positives / negatives instead of negatives / positives. A sampler by weights
-        beside weights of the loss is a warning.
+        beside weights of the loss is a warning. A tensor of weights that is made on the CPU and never
+        moved, beside a network that is moved to an accelerator (`.cuda()`, `.to(device)` with a device
+        that is "cuda" on a machine that has one); a criterion that is moved itself takes its weights along.
 
     Why it is bad
         The first ones raise, some of them only at the first batch. Negative weights and counts do not
@@ -158,6 +160,15 @@ def _wrong(use: LossUse, parameter: Parameter, value: Value) -> Problem | None:
             f"{name} of {title} has dtype {value.dtype} and the scores have float32: torch raises at the "
             "first batch.",
             f"Make it float32: {name}.float(). Numbers from numpy and scikit-learn are float64.",
+            tensor=value,
+        )
+    on_accelerator = scores is not None and isinstance(scores.device, frozenset)
+    # A single number on the CPU goes with tensors anywhere.
+    if on_accelerator and value.device == CPU and (value.shape or (value.shape is None and strict)):
+        return Problem(
+            f"{name} of {title} stays on the CPU, and the scores come out of a network that is moved to "
+            "an accelerator: torch raises there at the first batch.",
+            f"Move it where the network is: {name}.to(device), or criterion.to(device).",
             tensor=value,
         )
     length = value.shape[0] if value.shape is not None and len(value.shape) == 1 else None

@@ -9,6 +9,7 @@ from torchlosslint.flow import (
     declared,
     libraries,
     nn_modules,
+    origins,
     python_methods,
     training,
 )
@@ -87,6 +88,9 @@ def call(
     if kind is Unknown:
         assert isinstance(callee, Unknown)
         libraries.run_callbacks(m, args, place, frame)
+        same = origins.of_unknown(m, callee, kwargs, place)
+        if same is not None:
+            return same
         if isinstance(callee.key, tuple) and callee.key[0] == "attr" and callee.config:
             if all(isinstance(a, Const) for a in args):
                 return callee.derived("method", tuple(args))
@@ -108,6 +112,8 @@ def call_named(
         return NONE
     if isinstance(obj, Tensor):
         handler = METHODS.get(name)
+        if name in origins.COUNTING_METHODS:
+            origins.counted_by_method(m, obj, name, kwargs, place)
         if handler is None:
             return m.unknown(f"the tensor method {name}")
         return libraries.run_handler(m, handler, [obj, *args], kwargs, place, frame)

@@ -12,6 +12,7 @@ from torchlosslint.contracts.activations import ACTIVATIONS
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import DATA, Domain
 from torchlosslint.flow.values import (
+    NONE,
     TRUE,
     Choice,
     ClassV,
@@ -40,6 +41,10 @@ COUNTED = "counted"  # how often each class occurs
 SAMPLERS = frozenset(
     {"torch.utils.data.WeightedRandomSampler", "torch.utils.data.sampler.WeightedRandomSampler"}
 )
+SAMPLER = "sampler"
+_CHOOSERS = frozenset({"sampler", "batch_sampler", "**"})
+# Samplers that draw every sample alike.
+_EVEN = frozenset("RandomSampler SequentialSampler DistributedSampler".split())
 COUNTERS = frozenset({"torch.bincount", "numpy.bincount"})
 # `how` of values that the classes of labels were counted for.
 FROM_COUNTS = frozenset({"bincount", "compute_class_weight"})
@@ -57,8 +62,18 @@ def made(m: Machine, obj: ExtObj, place: Place, frame: Frame) -> None:
         if contract is not None and contract.parameters and (obj.args or obj.kwargs):
             _weighted(m, contract, obj, place)
         m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const(_called_as(m.calling)))
-    elif obj.qual in LOADERS and _sampled(obj.kwargs.get("sampler")):
-        m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const("DataLoader"), sampled=TRUE)
+    elif obj.qual in LOADERS and (len(obj.args) > 3 or obj.kwargs.keys() & _CHOOSERS):
+        if _sampled(obj.kwargs.get("sampler")):
+            m.sink.event(m, CONSTRUCT, obj, place, frame, called=Const("DataLoader"), sampled=TRUE)
+        if any(_may_balance(v) for v in (*obj.args[3:5], *(obj.kwargs.get(n) for n in _CHOOSERS))):
+            m.sink.event(m, SAMPLER, obj, place, frame)
+
+
+def _may_balance(sampler: Value | None) -> bool:
+    """Whether a sampler may draw some classes more often than others, for all that is known."""
+    found = [v for _, v in sampler.alts] if isinstance(sampler, Choice) else [sampler]
+    plain = [isinstance(v, ExtObj) and v.qual.rsplit(".", 1)[-1] in _EVEN for v in found]
+    return any(not even and v is not None and v != NONE for even, v in zip(plain, found, strict=True))
 
 
 def _sampled(sampler: Value | None) -> bool:

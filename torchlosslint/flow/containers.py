@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import nn_modules
+from torchlosslint.flow import nn_modules, tables
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, flat
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import ELLIPSIS, SliceV
+from torchlosslint.flow.origins import TABLES, altered, marked
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
     FALSE,
@@ -76,7 +77,8 @@ def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -
             return m.read(written)
         if isinstance(index, (Const, Unknown)):
             return obj.derived("item", index.value if isinstance(index, Const) else index)
-        return Unknown(obj.reason, None, obj.config)
+        rows = marked(Unknown(obj.reason, None, obj.config), obj)
+        return rows if isinstance(index, (SymInt, SliceV)) else Unknown(obj.reason, None, obj.config)
     if (
         isinstance(obj, Const)
         and isinstance(obj.value, str)
@@ -157,7 +159,10 @@ def _sequence_item(m: Machine, obj: Value, held: Value, index: Value, place: Pla
 
         return m.read(choose([(equals(index, i, True), v) for i, v in enumerate(pool)]))
     first = pool[0]
-    return first if all(v == first for v in pool) else m.unknown("an item under an unknown index")
+    if all(v == first for v in pool):
+        return first
+    one = m.unknown("an item under an unknown index")
+    return marked(one, obj) if starred and isinstance(index, SymInt) else one
 
 
 def _slice(
@@ -186,7 +191,7 @@ def _slice(
         ):
             cut = items[bounds[0] :]
         else:
-            return m.unknown("a slice of a list of unknown length")
+            return marked(m.unknown("a slice of a list of unknown length"), obj)
     else:
         try:
             cut = items[bounds[0] : bounds[1] : bounds[2]]
@@ -222,10 +227,13 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
             )
         return
     if isinstance(obj, Unknown):
+        altered(m, obj)
         if isinstance(index, Const):
             m.write(m.overlay, (obj.key, ("item", index)), value)
         return
     held = content(m, obj)
+    if isinstance(obj, ListV):
+        altered(m, obj)
     if isinstance(obj, Obj) and isinstance(held, TupleV) and not isinstance(obj, ClassV):
         if isinstance(index, Const) and isinstance(index.value, str):
             nn_modules.assign_attribute(m, obj, index.value, value)
@@ -252,6 +260,7 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         )
         return
     if isinstance(obj, ExtObj):
+        altered(m, tables.whole(obj), index if obj.qual in TABLES else None, value)
         nn_modules.assign_item(m, obj, index, value)
     elif isinstance(obj, Instance):
         from torchlosslint.flow.attributes import find_special

@@ -12,6 +12,7 @@ from torchlosslint.flow.domain import DATA, FROM_DATA, INDICES, NUMBER, Domain
 from torchlosslint.flow.ops.indexing import row
 from torchlosslint.flow.ops.shapes import axis_after_insert, rank
 from torchlosslint.flow.ops.support import unflagged
+from torchlosslint.flow.origins import marked, recorded, with_origin
 from torchlosslint.flow.values import (
     DOTS,
     FALSE,
@@ -55,6 +56,15 @@ LABELLED: dict[str, int | None] = {
     **dict.fromkeys(("ImageNet", "Flowers102", "Food101", "GTSRB", "DTD", "StanfordCars"), 3),
     **dict.fromkeys(("Caltech256", "DatasetFolder", "Omniglot"), None),
 }
+# Of these, and of what scikit-learn makes, the sets whose largest class is ten times the smallest one, or
+# as many times as the program asks for: what is said of them.
+IMBALANCED = {
+    "GTSRB": "the largest class of GTSRB has ten times the samples of the smallest one",
+    "Caltech256": "the largest class of Caltech256 has ten times the samples of the smallest one",
+    "EMNIST byclass": "the classes of EMNIST by class differ by more than ten times",
+    "EMNIST bymerge": "the classes of EMNIST by merge differ by more than ten times",
+    "make_classification": "make_classification is asked for classes of very different sizes",
+}
 _SIDES = {"MNIST": 28, "FashionMNIST": 28, "KMNIST": 28, "CIFAR10": 32, "CIFAR100": 32, "SVHN": 32}
 # Positions of transform and target_transform where they are not 2 and 3.
 _POSITIONS = {"ImageFolder": (1, 2), "SVHN": (2, 3), "STL10": (3, 4), "DatasetFolder": (3, 4)}
@@ -65,6 +75,22 @@ _KEEPS_SIZE = frozenset(
     ).split()
 )
 _NEW_SIZE = frozenset("Resize Scale CenterCrop RandomCrop RandomResizedCrop RandomSizedCrop".split())
+
+
+def attribute(obj: ExtObj, name: str) -> Value | None:
+    """The labels of a set of labelled images; None for any other attribute."""
+    of_torchvision = "torchvision" in obj.qual and obj.qual.rsplit(".", 1)[-1] in LABELLED
+    if name not in ("targets", "labels") or not of_torchvision:
+        return None
+    return with_origin(Unknown("the labels of a data set"), _labels(obj))
+
+
+def _labels(obj: ExtObj) -> tuple[str, str, int]:
+    """The origin of the labels of a set of torchvision."""
+    name, split = obj.qual.rsplit(".", 1)[-1], obj.kwargs.get("split")
+    if name == "EMNIST" and isinstance(split, Const):
+        name = f"EMNIST {split.value}"
+    return "label", name, obj.serial
 
 
 def is_loader(value: Value) -> bool:
@@ -141,7 +167,7 @@ def sample(m: Machine, source: Value, place: Place, depth: int = 0) -> Value | N
 
 
 def _plain_row(value: Value) -> Value:
-    return Unknown(FROM_LOADER)
+    return marked(Unknown(FROM_LOADER), value)
 
 
 def _of_instance(m: Machine, source: Instance, place: Place) -> Value | None:
@@ -170,7 +196,7 @@ def _labelled_image(
     at, behind = _POSITIONS.get(name, (2, 3))
     transform = _argument(obj, at, "transform")
     retarget = _argument(obj, behind, "target_transform")
-    label: Value = SymInt(("label", name))
+    label: Value = SymInt(_labels(obj))
     if retarget is not None and retarget != NONE:
         label = _applied(m, _steps(m, retarget), label, place)
     if "transforms" in kwargs:
@@ -256,7 +282,8 @@ def collated(m: Machine, value: Value, size: Any, place: Place) -> Value:
     if isinstance(value, SymInt):
         named = isinstance(value.base, tuple) and value.base[0] == "label" and not value.offset
         kind = INDICES if named else DATA
-        return Tensor(Domain(kind, "labels" if kind == INDICES else ""), "int64", (size,), False, role="data")
+        dom = Domain(kind, "labels" if kind == INDICES else "")
+        return with_origin(Tensor(dom, "int64", (size,), False, role="data"), recorded(value))
     if isinstance(value, Const) and isinstance(value.value, (bool, int, float)):
         dtype = {bool: "bool", int: "int64", float: "float64"}[type(value.value)]
         return Tensor(FROM_DATA, dtype, (size,), False, role="data")
@@ -272,7 +299,7 @@ def collated(m: Machine, value: Value, size: Any, place: Place) -> Value:
         for key, item in value.attrs.items():
             m.write(out.attrs, key, collated(m, m.read(item), size, place))
         return out
-    return Unknown(FROM_LOADER)
+    return marked(Unknown(FROM_LOADER), value)
 
 
 def _stacked(value: Tensor, size: Any) -> Tensor:
@@ -284,7 +311,8 @@ def _stacked(value: Tensor, size: Any) -> Tensor:
         dom = dom.replace(dim=axis_after_insert(dom.dim, 0, rank(value.shape)))
     if dom.kind == NUMBER:
         dom = FROM_DATA
-    return value.with_(dom=dom, shape=shape, grad=False, cut="", role="data", uid=fresh_uid(), of=None)
+    several = value.with_(dom=dom, shape=shape, grad=False, cut="", role="data", uid=fresh_uid(), of=None)
+    return marked(several, value)
 
 
 def _marked(value: Value) -> Value:
@@ -294,7 +322,7 @@ def _marked(value: Value) -> Value:
     if isinstance(value, TupleV):
         return TupleV(tuple(_marked(v) for v in value.items), value.fields)
     if isinstance(value, Unknown):
-        return Unknown(FROM_LOADER)
+        return with_origin(Unknown(FROM_LOADER), recorded(value))
     return value
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from torchlosslint.flow.values import (
     MAX_ALTERNATIVES,
+    MIXED,
     NO_GUARD,
     Choice,
     Const,
@@ -216,7 +217,7 @@ def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
         for i, (other, known) in enumerate(out):
             if type(value) is Unknown and type(known) is Unknown and not (value.config or known.config):
                 # Nothing tells one from the other: one unknown, under what both have in common.
-                out[i] = (other & guard, known)
+                out[i] = (other & guard, known.of_several(known.key != value.key))
                 break
             if known is value or known == value:
                 merged = _merge(other, guard)
@@ -246,9 +247,16 @@ def _either(one: tuple[Guard, Value], other: tuple[Guard, Value]) -> Value:
 
 
 def _rooted(known: Value, other: Value) -> Value:
-    """One of two equal values; a tensor leads to the roots of both."""
-    if isinstance(known, Tensor) and isinstance(other, Tensor) and not other.roots <= known.roots:
-        return known.with_(roots=known.roots | other.roots)
+    """One of two equal values; a tensor leads to the roots of both, and is where both are, and part of what
+    both are."""
+    if isinstance(known, Tensor) and isinstance(other, Tensor):
+        if not other.roots <= known.roots:
+            known = known.with_(roots=known.roots | other.roots)
+        if known.grad is False and known.uid != other.uid and known.part_of is not MIXED:
+            if known.part_of is None or known.part_of != other.part_of:
+                known = known.with_(part_of=MIXED)
+        if known.device != other.device:
+            known = known.with_(device="")
     return known
 
 

@@ -8,6 +8,7 @@ from torchlosslint.flow.datasets import LOADERS, batch
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import row
+from torchlosslint.flow.origins import TABLES, marked
 from torchlosslint.flow.values import (
     GROWN,
     TRUE,
@@ -112,9 +113,10 @@ def elements(m: Machine, value: Value, place: Place) -> Elements:
         value.serial if isinstance(value, Obj) else value.key if isinstance(value, Unknown) else id(value)
     )
     reason = value.reason if isinstance(value, Unknown) else "comes out of an iterable"
-    return Elements(
-        [StarV((Unknown(reason if "parameter" not in reason else "comes out of an iterable"),))], ("len", key)
-    )
+    one = Unknown(reason if "parameter" not in reason else "comes out of an iterable")
+    if isinstance(value, Unknown) or (isinstance(value, ExtObj) and value.qual in TABLES):
+        one = marked(one, value)
+    return Elements([StarV((one,))], ("len", key))
 
 
 _WRAPPED_LOADERS = frozenset(

@@ -8,12 +8,14 @@ from torchlosslint.contracts.third_party import TORCH_SUBCLASSES
 from torchlosslint.flow import (
     constructions,
     datasets,
+    devices,
     distributions,
     foreign,
     losses,
     models,
     nn_modules,
     optimizers,
+    origins,
     python_functions,
     tables,
     training,
@@ -143,6 +145,10 @@ def call(
     m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], place: Place, frame: Frame
 ) -> Value:
     """Call something of a library by its qualified name."""
+    if qual in devices.DEFAULTS:
+        m.elsewhere = True
+    if qual in origins.COUNTING:
+        origins.counted(m, qual, args, kwargs, place)
     contract = losses.function_contract(qual)
     if contract is not None:
         return losses.reach_function(m, contract, qual, args, kwargs, place, frame)
@@ -197,6 +203,8 @@ def call(
             return _module_dict(m, args, place)
         constructions.made(m, obj, place, frame)
         return obj
+    if qual == "torch.cuda.is_available":
+        return Unknown("whether there is an accelerator", ("accelerator", qual))
     if qual in training.BACKWARD and args:
         training.backward(m, args[0], args[1:], {}, place, frame)
         return m.unknown("gradients")
@@ -278,6 +286,11 @@ def call_method(
             if isinstance(key, str) and key.startswith("default:"):
                 m.write(options.attrs, key[8:], value)
         return options if name == "parse_args" else TupleV((options, m.unknown("further arguments")))
+    if obj.qual in origins.TABLES:
+        if name in origins.COUNTING_METHODS:
+            origins.counted_by_method(m, obj, name, kwargs, place)
+        elif kwargs.get("inplace") == TRUE:
+            origins.altered(m, obj)
     table = tables.method(obj, name, args, kwargs, place)
     if table is not None:
         return table

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.contracts import LossContract, by_function, by_module
 from torchlosslint.contracts.external import ExternalLoss
-from torchlosslint.flow import constructions
+from torchlosslint.flow import constructions, devices
 from torchlosslint.flow.domain import ANY, POSITIVE, Domain
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.values import (
@@ -80,7 +80,19 @@ def reach_module(
     refused = not _spread(m, args, given) and (len(args) > len(takes) or given.keys() != takes)
     reached = _loss(m, contract, given, contract.input_arg, contract.target_arg, config)
     reached.place, reached.name, reached.made = place, contract.title, obj.place
+    _compare_devices(m, reached, obj)
     return _refusal(m, reached, frame) if refused else _tell(m, reached, frame)
+
+
+def _compare_devices(m: Machine, reached: LossReached, criterion: ExtObj | None) -> None:
+    """Forget where the weights are, unless that is not where the scores are."""
+    for parameter in reached.contract.parameters:
+        weight = reached.config.get(parameter.name)
+        if isinstance(weight, Tensor) and not devices.apart(m, reached.input, weight, criterion):
+            reached.config[parameter.name] = weight.with_(device="")
+        elif isinstance(weight, Choice):
+            plain = [(g, v.with_(device="") if isinstance(v, Tensor) else v) for g, v in weight.alts]
+            reached.config[parameter.name] = Choice(tuple(plain))
 
 
 def reach_function(
@@ -104,6 +116,7 @@ def reach_function(
     reached.place, reached.name = place, f"F.{last}" if ".functional." in qual else last
     needed = {input_arg, target_arg} & set(params)
     refused = not _spread(m, args, given) and (len(args) > len(params) or not needed.issubset(given))
+    _compare_devices(m, reached, None)
     return _refusal(m, reached, frame) if refused else _tell(m, reached, frame)
 
 

@@ -98,6 +98,10 @@ class Machine:
         self.frame: Frame | None = None
         self.made: dict[tuple[str, Place], Value] = {}  # weights and weighted criteria, see flow.unused
         self.given: dict[Place, tuple[ClassV, Func, str]] = {}  # which parameter such weights are for
+        # Where the classes of labels are counted, with the origin of the labels (see flow.origins).
+        self.tallies: dict[tuple[Place, object], None] = {}
+        self.moved: dict[int, object] = {}  # modules that were moved, by serial, and where: see flow.devices
+        self.elsewhere = False  # tensors are not made on the CPU by default
         self.calling: ir.Expr | None = None  # what the latest call expression calls
         self.spreading = False  # whether it spreads a sequence or a mapping into arguments
         self.memory = Memory()

@@ -293,7 +293,7 @@ MAX_NESTED = 3
 def again(value: Value) -> Value:
     """The result of another call of the same: other tensors with the same numbers' description."""
     if isinstance(value, Tensor):
-        return value.with_(uid=fresh_uid())
+        return value.with_(uid=fresh_uid(), device="")
     if isinstance(value, TupleV):
         return TupleV(tuple(again(v) for v in value.items), value.fields, value.cls)
     if isinstance(value, Choice):

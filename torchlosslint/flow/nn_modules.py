@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import distributions, models, tables
+from torchlosslint.flow import datasets, devices, distributions, models, tables
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import RAW
 from torchlosslint.flow.state import MISSING
@@ -134,6 +134,9 @@ def attribute(m: Machine, obj: ExtObj, name: str, place: Place) -> Value:
         return TRUE
     if obj.qual.startswith("pandas."):
         return tables.attribute(obj, name, place) or Bound(name, obj)
+    labels = datasets.attribute(obj, name)
+    if labels is not None:
+        return labels
     if name == "dataset" and obj.qual in LOADERS:
         return obj.args[0] if obj.args else obj.kwargs.get("dataset") or m.unknown("a data set")
     if name == "module" and obj.qual in WRAPPERS and (inner := wrapped(obj)) is not None:
@@ -321,6 +324,8 @@ def call_method(
 ) -> Value | None:
     """A method that nn.Module (or a container) defines; None where it is not one of them."""
     if name in SELF_METHODS:
+        if name in devices.MOVES:
+            devices.move(m, obj, name, args, kwargs)
         if name == "train":
             flag = args[0] if args else kwargs.get("mode", TRUE)
             if isinstance(flag, Const):
@@ -337,7 +342,10 @@ def call_method(
         return NONE
     if name in ("register_buffer", "register_parameter"):
         if len(args) > 1 and isinstance(args[0], Const):
-            m.write(obj.attrs, str(args[0].value), args[1])
+            held = (
+                args[1].with_(device="") if isinstance(args[1], Tensor) else args[1]
+            )  # moves with the module
+            m.write(obj.attrs, str(args[0].value), held)
         return NONE
     if name in ("children", "modules"):
         return _children(m, obj, place)

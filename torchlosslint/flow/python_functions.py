@@ -14,6 +14,7 @@ from torchlosslint.flow.operators import constant
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.support import uid_of
+from torchlosslint.flow.origins import origin
 from torchlosslint.flow.python_methods import make_set
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
@@ -278,7 +279,7 @@ def _number(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) 
     value = args[0] if args else Const(0)
     if isinstance(value, Tensor) or (isinstance(value, Unknown) and not value.config):
         # A whole number; which one is not known.
-        return SymInt(("int", uid_of(value)), 0) if len(args) == 1 else m.unknown("a number")
+        return SymInt(("int", uid_of(value), origin(value)), 0) if len(args) == 1 else m.unknown("a number")
     if isinstance(value, Const):
         try:
             number = value.value if isinstance(value.value, (int, float)) else str(value.value)

@@ -9,6 +9,7 @@ from torchlosslint.flow import training
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, grows
 from torchlosslint.flow.operators import MAX_TEXT
+from torchlosslint.flow.origins import altered
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
     GROWN,
@@ -61,6 +62,7 @@ def call(
 
 
 _ADDING = frozenset({"append", "add", "appendleft", "extend", "update", "insert"})
+_WRITING = frozenset("append add appendleft extend update insert pop popleft remove clear".split())
 
 
 def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place, frame: Frame) -> Value:
@@ -68,6 +70,8 @@ def list_method(m: Machine, obj: Obj, name: str, args: list[Value], place: Place
     held = content(m, obj)
     if name in _ADDING and args:
         grows(m, obj)
+    if name in _WRITING:
+        altered(m, obj)
     if name in ("append", "add", "appendleft") and args:
         added = training.kept(m, held, args[0], place, frame) if held is not None else args[0]
         _grow(m, obj, held, (added,), front=name == "appendleft")

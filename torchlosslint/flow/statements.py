@@ -19,6 +19,7 @@ from torchlosslint.flow.values import (
     TRUE,
     Const,
     External,
+    ExtObj,
     Guard,
     Instance,
     ListV,
@@ -328,6 +329,8 @@ def _with(m: Machine, s: ir.With, frame: Frame) -> int:
     for item in s.items:
         value = m.eval(item.value, frame)
         training.enter(value, frame)
+        if isinstance(value, ExtObj) and value.qual == "torch.device":
+            m.elsewhere = True
         if item.target is not None:
             entered = value
             if isinstance(value, Instance):

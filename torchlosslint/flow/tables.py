@@ -1,4 +1,5 @@
-"""Tables and arrays of pandas, scikit-learn and numpy: how many dimensions they have, and their dtype.
+"""Tables and arrays of pandas, scikit-learn and numpy: how many dimensions they have, their dtype, and
+what they are rows or columns of.
 
 Only what these libraries document for every input; columns' dtypes are not known, and rows are the
 symbolic size ROWS, which is taken to be more than one.
@@ -9,14 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow.domain import DATA, FROM_DATA, INDICES, Domain
+from torchlosslint.flow.ops.call import items, number
 from torchlosslint.flow.ops.casts import named_type
 from torchlosslint.flow.ops.indexing import SliceV
 from torchlosslint.flow.ops.shapes import rank, size_from
 from torchlosslint.flow.ops.support import flagged
+from torchlosslint.flow.origins import column, marked, with_origin
 from torchlosslint.flow.values import (
     NONE,
     TRUE,
     Const,
+    DictV,
     ExtObj,
     ListV,
     Place,
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
 
 ROWS = "rows"
+_MUCH = 4  # times that a class is larger than another one
 FRAME, SERIES, BY_PLACE, BY_NAME = "pandas.DataFrame", "pandas.Series", "pandas.iloc", "pandas.loc"
 BUNCH = "sklearn.utils.Bunch"
 READERS = frozenset(f"pandas.read_{n}" for n in ("csv", "table", "excel", "parquet", "feather", "pickle"))
@@ -43,6 +48,10 @@ _MADE = frozenset("make_classification make_moons make_circles make_blobs make_g
 _SAME_FRAME = frozenset(
     "drop dropna fillna sample reset_index head tail copy sort_values replace round astype map apply "
     "drop_duplicates sort_index set_index interpolate clip abs".split()
+)
+# Of these, the ones that leave the labels of a column what they are.
+_SAME_LABELS = frozenset(
+    "dropna sample reset_index head tail copy sort_values astype drop_duplicates sort_index set_index".split()
 )
 _MASKS = frozenset("isna isnull notna notnull isin between duplicated eq ne gt lt ge le".split())
 _SCALERS = frozenset(
@@ -94,20 +103,39 @@ def call(m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], pla
         m.write(bunch.attrs, "target", pair[1])
         return bunch
     if name in _MADE and "return_centers" not in kwargs:
-        return TupleV((array("float64", ROWS, None), array("int64", ROWS, labels=True)))
+        labels = array("int64", ROWS, labels=True)
+        if name == "make_classification" and _unequal(kwargs.get("weights")):
+            labels = with_origin(labels, ("label", name, labels.uid))
+        return TupleV((array("float64", ROWS, None), labels))
     if name == "make_regression" and not {"n_targets", "coef"} & kwargs.keys() and len(args) < 4:
         return TupleV((array("float64", ROWS, None), array("float64", ROWS)))
     return None
+
+
+def _unequal(weights: Value | None) -> bool:
+    """Whether the shares that are asked for the classes differ much."""
+    shares = items(weights) or []
+    found = [n for v in shares if (n := number(v)) is not None]
+    if not found or len(found) != len(shares):
+        return False
+    if len(found) == 1:
+        found.append(1 - found[0])
+    return min(found) > 0 and max(found) >= _MUCH * min(found)
 
 
 def _some_rows(value: Value, place: Place) -> Value:
     """Part of the rows of an array or a table."""
     if isinstance(value, Tensor):
         shape = (ROWS, *value.shape[1:]) if rank(value.shape) and value.shape is not None else None
-        return value.with_(shape=shape, uid=fresh_uid(), of=None)
+        return marked(value.with_(shape=shape, uid=fresh_uid(), of=None), value)
     if isinstance(value, ExtObj) and value.qual in (FRAME, SERIES):
-        return ExtObj(value.qual, (), {}, place)
-    return Unknown("a part of unknown data")
+        return _same_rows(value, place)
+    return marked(Unknown("a part of unknown data"), value)
+
+
+def _same_rows(obj: ExtObj, place: Place) -> ExtObj:
+    """A table with (some of) the rows of another: its columns are parts of the other's."""
+    return marked(ExtObj(obj.qual, (), {}, place), obj)
 
 
 def attribute(obj: ExtObj, name: str, place: Place) -> Value | None:
@@ -118,13 +146,18 @@ def attribute(obj: ExtObj, name: str, place: Place) -> Value | None:
         if name in ("iloc", "loc"):
             return ExtObj(BY_PLACE if name == "iloc" else BY_NAME, (obj,), {}, place)
         known = name in _SAME_FRAME or name in _MASKS or (name in ("all", "any") and obj.kwargs)
-        if not known and name not in ("to_numpy", "tolist", "columns", "index"):
-            return Unknown(f"pandas: {name}")
+        if not known and name not in ("to_numpy", "tolist", "columns", "index", "value_counts"):
+            return with_origin(Unknown(f"pandas: {name}"), column(obj, name))
     return None
 
 
 def _as_array(obj: ExtObj) -> Tensor:
-    return array(None, ROWS, None) if obj.qual == FRAME else array(None, ROWS)
+    return marked(array(None, ROWS, None) if obj.qual == FRAME else array(None, ROWS), obj)
+
+
+def _column(obj: ExtObj, name: object, place: Place) -> ExtObj:
+    """A column of a table, by its name or number."""
+    return with_origin(ExtObj(SERIES, (), {}, place), column(obj, name))
 
 
 def item(obj: ExtObj, index: Value, place: Place) -> Value | None:
@@ -134,17 +167,26 @@ def item(obj: ExtObj, index: Value, place: Place) -> Value | None:
     if obj.qual == FRAME:
         written = obj.attrs.get(("item", index.value)) if isinstance(index, Const) else None
         if written is not None:
-            return written if not isinstance(written, ExtObj) else ExtObj(SERIES, (), {}, place)
-        return _taken(FRAME, None, index, place)
+            return (
+                written if not isinstance(written, ExtObj) else marked(ExtObj(SERIES, (), {}, place), written)
+            )
+        return _taken(obj, None, index, place)
     if obj.qual in (BY_PLACE, BY_NAME) and obj.args and isinstance(obj.args[0], ExtObj):
-        of = obj.args[0].qual
-        if isinstance(index, TupleV) and len(index.items) == 2 and of == FRAME:
+        whole = obj.args[0]
+        if isinstance(index, TupleV) and len(index.items) == 2 and whole.qual == FRAME:
             rows, columns = index.items
             if isinstance(rows, (SliceV, ListV)) or is_mask(rows):
-                return _taken(FRAME, rows, columns, place)
+                return _taken(whole, rows, columns, place)
             return None
-        return ExtObj(of, (), {}, place) if isinstance(index, (SliceV, ListV)) or is_mask(index) else None
+        if isinstance(index, SliceV):
+            return _same_rows(whole, place)
+        return ExtObj(whole.qual, (), {}, place) if isinstance(index, ListV) or is_mask(index) else None
     return None
+
+
+def whole(obj: ExtObj) -> Value:
+    """The table that `table.loc[...] = value` writes to; the object itself where it is no such part."""
+    return obj.args[0] if obj.qual in (BY_PLACE, BY_NAME) and obj.args else obj
 
 
 def is_mask(value: Value, of: str = SERIES) -> bool:
@@ -160,12 +202,17 @@ def compared(left: Value, right: Value, place: Place) -> ExtObj | None:
     return None
 
 
-def _taken(of: str, rows: Value | None, columns: Value, place: Place) -> Value | None:
+def _taken(of: ExtObj, rows: Value | None, columns: Value, place: Place) -> Value | None:
+    in_order = rows is None or isinstance(rows, SliceV)
     if isinstance(columns, Const) and isinstance(columns.value, (str, int)) and columns.value is not False:
-        return ExtObj(SERIES, (), {}, place)
+        return _column(of, columns.value, place) if in_order else ExtObj(SERIES, (), {}, place)
     if is_mask(columns) and rows is None:
         return ExtObj(FRAME, (), {}, place)
-    return ExtObj(of, (), {}, place) if isinstance(columns, (SliceV, ListV)) else None
+    if rows is not None and isinstance(columns, SliceV) and not columns.whole:
+        in_order = False  # columns are numbered anew
+    if isinstance(columns, (SliceV, ListV)):
+        return _same_rows(of, place) if in_order else ExtObj(FRAME, (), {}, place)
+    return None
 
 
 def method(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value], place: Place) -> Value | None:
@@ -173,12 +220,17 @@ def method(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value], 
     if obj.qual in (FRAME, SERIES):
         if name == "to_numpy":
             return _as_array(obj)
+        if name == "tolist":
+            return marked(Unknown("pandas: tolist"), obj)
         if name in _MASKS:
             return ExtObj(obj.qual, (), {"mask": TRUE}, place)
         if name in ("all", "any") and is_mask(obj, FRAME) and kwargs.get("axis") == Const(1):
             return ExtObj(SERIES, (), {"mask": TRUE}, place)
         if name in _SAME_FRAME:
-            return NONE if kwargs.get("inplace") == TRUE else ExtObj(obj.qual, (), {}, place)
+            if kwargs.get("inplace") == TRUE:
+                return NONE
+            same = _keeps_labels(obj, name, args, kwargs)
+            return _same_rows(obj, place) if same else ExtObj(obj.qual, (), {}, place)
         return None
     if name in ("fit_transform", "transform") and obj.qual.startswith("sklearn.preprocessing."):
         kind = obj.qual.rsplit(".", 1)[-1]
@@ -193,8 +245,22 @@ def method(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value], 
                 width = args[0].shape[1]
             return array("float64", ROWS, width)
         if kind == "LabelEncoder":
-            return array("int64", ROWS, labels=True)
+            labels = array("int64", ROWS, labels=True)
+            return marked(labels, args[0]) if args else labels
     return None
+
+
+def _keeps_labels(obj: ExtObj, name: str, args: list[Value], kwargs: dict[str, Value]) -> bool:
+    """Whether a method leaves the columns of a table (or the labels of one) what they were."""
+    if name in ("map", "replace"):
+        names = args[0] if len(args) == 1 and not kwargs else None
+        if obj.qual != SERIES or not isinstance(names, DictV) or "open" in names.attrs:
+            return False
+        new = [v for k, v in names.attrs.items() if isinstance(k, tuple) and k[0] == "k"]
+        return len(new) > 1 and len(set(new)) == len(new) and all(isinstance(v, Const) for v in new)
+    if name == "drop":
+        return "columns" in kwargs or kwargs.get("axis") == Const(1)
+    return name in _SAME_LABELS and "weights" not in kwargs and "columns" not in kwargs
 
 
 __all__ = ["BUNCH", "FRAME", "SERIES", "attribute", "call", "item", "method"]

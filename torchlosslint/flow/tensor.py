@@ -74,16 +74,18 @@ class Unknown(Value):
     """Nothing is known. `reason` says why (for the count of unjudged losses); `key`
     names an immutable source, so that two reads of `args.loss` are the same unknown.
 
-    `config`: it is a choice of whoever runs the program (a parameter, an option).
+    `config`: it is a choice of whoever runs the program (a parameter, an option). `mixed`: it stands for
+    another unknown as well, which ways that met had made; outside equality.
     """
 
-    __slots__ = ("reason", "key", "config", "size")
+    __slots__ = ("reason", "key", "config", "size", "mixed")
 
     def __init__(self, reason: str, key: object = None, config: bool = False, size: int = 1) -> None:
         self.reason = reason
         self.key = key if key is not None else ("u", fresh_uid())
         self.config = config
         self.size = size  # unknowns that the key is made of
+        self.mixed = False
 
     def derived(self, tag: str, *what: object) -> Unknown:
         """What comes out of it in one way: the same unknown each time, unless the way is very long."""
@@ -93,7 +95,15 @@ class Unknown(Value):
                 size += part.size
         if size > MAX_KEY:
             return Unknown(self.reason, None, self.config)
-        return Unknown(self.reason, (tag, self.key, *what), self.config, size)
+        return Unknown(self.reason, (tag, self.key, *what), self.config, size).of_several(self.mixed)
+
+    def of_several(self, mixed: bool = True) -> Unknown:
+        """The same, where it stands for another unknown as well."""
+        if self.mixed or not mixed:
+            return self
+        twin = Unknown(self.reason, self.key, self.config, self.size)
+        twin.mixed = True
+        return twin
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Unknown) and self.key == other.key
@@ -179,6 +189,8 @@ Roots = frozenset[tuple[str, Any]]
 NO_ROOTS: Roots = frozenset()
 MAX_ROOTS = 128  # of more, none is known
 VAGUE: tuple[str, Any] = ("unknown", 0)  # a root: part of the way of the gradient is not known
+CPU, MOVED = "cpu", "moved"  # devices of tensors
+MIXED = ("mixed",)  # `part_of` of what may be part of one thing or of another
 
 
 class Tensor(Value):
@@ -193,9 +205,17 @@ class Tensor(Value):
         ("module", serial) of the outermost modules, ("leaf", uid) of parameters; ("dead", place) of a
         loss in it that no gradient leads through. Empty where none is known or the gradient is cut.
         Stands outside equality; a join keeps both sides'.
+    part_of: the origin of the data that this is part, or another form, of (see flow.origins); None for
+        itself. Stands outside equality; a join of two makes it MIXED.
+    device: CPU where it was made there and never moved; a guard where it came out of a module that is on
+        an accelerator where the guard holds; MOVED where it was moved itself; "" unknown. Outside
+        equality; unequal ones join to "".
     """
 
-    __slots__ = ("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of", "roots")
+    __slots__ = (
+        *("dom", "dtype", "shape", "grad", "cut", "role", "trail", "uid", "of", "roots"),
+        *("part_of", "device"),
+    )
 
     def __init__(
         self,
@@ -220,9 +240,11 @@ class Tensor(Value):
         self.uid = uid if uid is not None else fresh_uid()
         self.of = of
         self.roots = roots if len(roots) <= MAX_ROOTS else frozenset((VAGUE,))
+        self.part_of: object = None
+        self.device: object = ""
 
     def with_(self, **changes: Any) -> Tensor:
-        """A copy with some fields changed; keeps the identity unless `uid` is given."""
+        """A copy with some fields changed; keeps the identity and `part_of` unless `uid` is given."""
         new = Tensor.__new__(Tensor)
         new.dom = self.dom
         new.dtype = self.dtype
@@ -234,6 +256,8 @@ class Tensor(Value):
         new.uid = self.uid
         new.of = self.of
         new.roots = self.roots
+        new.part_of = None if "uid" in changes else self.part_of
+        new.device = self.device
         for name, value in changes.items():
             setattr(new, name, value)
         if new.uid is None:  # what is asked for where the numbers are others

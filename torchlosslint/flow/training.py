@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from torchlosslint.flow import averages, optimizers
+from torchlosslint.flow import averages, devices, optimizers
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.values import (
     FALSE,
@@ -271,6 +271,6 @@ def from_module(m: Machine, result: Value, module: ExtObj | Instance, args: list
             return tensor
         # All that went in counts, for what happens inside may not be followed to the end.
         kept = frozenset(r for r in tensor.roots if r[0] not in ("module", "leaf", "unknown"))
-        return tensor.with_(roots=kept | before | given | {own})
+        return devices.placed(m, tensor.with_(roots=kept | before | given | {own}), module)
 
     return _mapped(result, change)

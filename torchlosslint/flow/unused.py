@@ -56,7 +56,7 @@ def tell(interpreter: Interpreter) -> None:
     made = list(interpreter.made.items())[:MOST]
     if not made:
         return
-    index = _Index(interpreter)
+    index = Index(interpreter)
     for (kind, place), _ in made:
         if kind == PARAMETER:
             _parameter(interpreter, index, place)
@@ -66,7 +66,7 @@ def tell(interpreter: Interpreter) -> None:
             _report(interpreter, index.modules[place.path], place, kind, name)
 
 
-def _parameter(m: Interpreter, index: _Index, place: Place) -> None:
+def _parameter(m: Interpreter, index: Index, place: Place) -> None:
     """Weights that a class of the program was given: reported where the class never reads them."""
     cls, init, name = m.given[place]
     if index.opaque or place.path not in index.modules or not index.param_unread(init.node, name):
@@ -87,7 +87,7 @@ def _report(m: Interpreter, module: ModuleInfo, place: Place, kind: str, name: s
     m.sink.event(m, UNUSED, value, place, frame, what=Const(kind), called=Const(name), **data)
 
 
-class _Index:
+class Index:
     """Every statement of the program, by what it reads."""
 
     def __init__(self, interpreter: Interpreter) -> None:
@@ -167,15 +167,19 @@ class _Index:
             return False
         if self._overwritten(target.id, unit):
             return True
-        name = target.id
+        readers = self.readers(target.id, unit)
+        return readers is not None and all(
+            u is unit or self._ignores(u, target.id, "", depth) for u in readers
+        )
+
+    def readers(self, name: str, unit: Unit) -> list[Unit] | None:
+        """The statements that may read a name that is bound here; None where other files may."""
         readers = self.by_name.get(name, [])
         if unit.around and not self._outer(name, unit):
-            readers = [u for u in readers if u.around[: len(unit.around)] == unit.around]
-        elif self._from_outside(name):
-            return False
-        else:
-            readers = [u for u in readers if self._sees(u, name, unit.module.path)]
-        return all(u is unit or self._ignores(u, name, "", depth) for u in readers)
+            return [u for u in readers if u.around[: len(unit.around)] == unit.around]
+        if self._from_outside(name):
+            return None
+        return [u for u in readers if self._sees(u, name, unit.module.path)]
 
     def _sees(self, unit: Unit, name: str, path: str) -> bool:
         """Whether a name in a statement may be the one of the module in `path`."""
@@ -226,14 +230,14 @@ class _Index:
                 isinstance(call.func, ir.Attr)
                 and call.func.attr in MOVES
                 and _is(call.func.value, name, attr)
-                and not any(_mentions(a.value, name, attr) for a in call.args)
+                and not any(mentions(a.value, name, attr) for a in call.args)
             ):
                 return True
         if isinstance(stmt, ir.Assign) and len(stmt.targets) == 1:
             target = stmt.targets[0]
             if _is(target, name, attr) and _carries(stmt.value, -1, name, attr):
                 return True  # criterion = criterion.cuda()
-            if not _mentions(target, name, attr) and _carries(stmt.value, -1, name, attr):
+            if not mentions(target, name, attr) and _carries(stmt.value, -1, name, attr):
                 self.inverted = self.inverted or _inverts(stmt.value, -1, name, attr)
                 return self._dead(target, unit, depth + 1)
         if isinstance(stmt, ir.AugAssign) and _is(stmt.target, name, attr):
@@ -262,7 +266,7 @@ class _Index:
                 inner = inner.func.value
             if not isinstance(inner, ir.Call) or _name(inner.func) != function:
                 return False
-            if any(_mentions(a.value, function, "") for a in inner.args):
+            if any(mentions(a.value, function, "") for a in inner.args):
                 return False
             if not self._dead(stmt.targets[0], unit, depth):
                 return False
@@ -271,10 +275,10 @@ class _Index:
     def _handed_on(self, expr: ir.Expr, name: str, attr: str, depth: int, unit: Unit) -> bool:
         """Whether the value only goes into functions of the program that ignore it."""
         if isinstance(expr, ir.Call):
-            if _mentions(expr.func, name, attr) or _of_library(expr.func, unit.module):
+            if mentions(expr.func, name, attr) or _of_library(expr.func, unit.module):
                 return False
             for position, arg in enumerate(expr.args):
-                if not _mentions(arg.value, name, attr):
+                if not mentions(arg.value, name, attr):
                     continue
                 if not _is(arg.value, name, attr) or arg.star:
                     return False
@@ -284,7 +288,7 @@ class _Index:
             return True
         if isinstance(expr, ir.Tuple):
             return all(self._handed_on(e, name, attr, depth, unit) for e in expr.items)
-        return not _mentions(expr, name, attr)
+        return not mentions(expr, name, attr)
 
     def param_unread(self, node: ir.FuncDef | ir.Lambda, name: str) -> bool:
         """Whether a parameter goes nowhere from which it could be read again."""
@@ -345,7 +349,7 @@ def _is(expr: ir.Expr, name: str, attr: str) -> bool:
     return isinstance(expr, ir.Attr) and expr.attr == attr
 
 
-def _mentions(node: ir.Expr, name: str, attr: str) -> bool:
+def mentions(node: ir.Expr, name: str, attr: str) -> bool:
     unit = Unit.__new__(Unit)
     unit.names, unit.attrs, unit.bases, unit.ordinals = set(), set(), set(), set()
     _collect(node, unit)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow.tensor import (
     COUNTER as COUNTER,
+    CPU as CPU,
     DOTS as DOTS,
     FALSE as FALSE,
     MAX_KEY as MAX_KEY,
     MAX_NESTING as MAX_NESTING,
     MAX_PARTS as MAX_PARTS,
     MAX_ROOTS as MAX_ROOTS,
+    MIXED as MIXED,
+    MOVED as MOVED,
     NO_ROOTS as NO_ROOTS,
     NONE as NONE,
     TRUE as TRUE,

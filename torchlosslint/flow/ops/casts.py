@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from torchlosslint.flow.devices import asked
 from torchlosslint.flow.domain import DATA, INDICES, NUMBER, ONEHOT, Domain
 from torchlosslint.flow.ops.call import OpCall, const, integer
 from torchlosslint.flow.ops.factories import LEGACY
@@ -19,7 +20,8 @@ from torchlosslint.flow.ops.support import (
     register,
     unknown,
 )
-from torchlosslint.flow.values import FALSE, TRUE, Const, External, SymInt, Tensor, Unknown, Value
+from torchlosslint.flow.origins import marked
+from torchlosslint.flow.values import CPU, FALSE, MOVED, TRUE, Const, External, SymInt, Tensor, Unknown, Value
 
 
 def cast(call: OpCall, x: Tensor, dtype: str | None) -> Tensor:
@@ -55,6 +57,9 @@ def to(call: OpCall, always: bool = False) -> Value:
     x = operand(call)
     if not isinstance(x, Tensor):
         return x if isinstance(x, Unknown) else unknown("to", x)
+    where = MOVED if always else asked("to", list(call.args[1:]), call.kwargs)
+    if where != "":
+        x = x.with_(device=CPU if where == CPU else MOVED)
     for value in [*call.args[1:], *(v for k, v in call.kwargs.items() if k in ("dtype", "other", "tensor"))]:
         if isinstance(value, Tensor):
             return cast(call, x, value.dtype)
@@ -82,9 +87,11 @@ def type_(call: OpCall) -> Value:
     return to(call, always=True) if len(call.args) > 1 or call.kwargs else unknown("type")
 
 
-def same(call: OpCall) -> Value:
+def same(call: OpCall, device: str | None = None) -> Value:
     """x.cuda(), x.cpu(): another device."""
     x = operand(call)
+    if isinstance(x, Tensor) and device is not None:
+        return x.with_(device=device)
     return x if isinstance(x, (Tensor, Unknown)) else unknown("cuda", x)
 
 
@@ -123,7 +130,7 @@ def as_numpy(call: OpCall, what: str = "numpy()") -> Value:
     """x.numpy(), x.tolist(), np.array(x): an array."""
     x = operand(call, 0, "object", "a", "input", "x")
     if not isinstance(x, Tensor):
-        return unknown(what, x)
+        return marked(unknown(what, x), x)
     after = cut_off(call, x, what, f"{what} leaves the graph")
     dtype = dtype_of(call.kwargs.get("dtype")) or after.dtype
     return after.with_(dom=flagged(after.dom, "numpy"), dtype=dtype)
@@ -135,7 +142,7 @@ def array(call: OpCall) -> Value:
     if isinstance(x, Tensor):
         return as_numpy(call, "numpy.array()")
     dom = flagged(Domain(DATA), "numpy")
-    return Tensor(dom, dtype=dtype_of(call.kwargs.get("dtype")), grad=False)
+    return marked(Tensor(dom, dtype=dtype_of(call.kwargs.get("dtype")), grad=False), x)
 
 
 def item(call: OpCall) -> Value:
@@ -240,7 +247,9 @@ def enter() -> None:
     register(to, "", "to")
     register(partial(to, always=True), "", "astype type_as")
     register(type_, "", "type")
-    register(same, "", "cuda cpu xpu mps npu cuda_ to_dense coalesce")
+    register(partial(same, device=MOVED), "", "cuda xpu mps npu cuda_")
+    register(partial(same, device=CPU), "", "cpu")
+    register(same, "", "to_dense coalesce")
     register(detach, "torch.Tensor.detach", "detach detach_")
     register(partial(detach, what=".data"), methods="data")
     register(requires_grad_, "", "requires_grad_")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from torchlosslint.flow.devices import kind
 from torchlosslint.flow.domain import ANY, BOUNDED, DATA, INDICES, NUMBER, ONEHOT, SCORES, UNIT, Domain
 from torchlosslint.flow.ops.arithmetic import numeric
 from torchlosslint.flow.ops.call import OpCall, const, integer, items, number
@@ -22,7 +23,9 @@ from torchlosslint.flow.ops.support import (
     unflagged,
     unknown,
 )
+from torchlosslint.flow.origins import marked
 from torchlosslint.flow.values import (
+    CPU,
     TRUE,
     Choice,
     Const,
@@ -59,7 +62,14 @@ def born(call: OpCall, dom: Domain, dtype: str | None, shape: Shape | None, role
     grad: bool | None = (
         False if wanted is None or const(wanted) is False else True if wanted == TRUE else None
     )
-    return Tensor(dom, dtype=dtype, shape=shape, grad=grad, role=role)
+    return on_cpu(call, Tensor(dom, dtype=dtype, shape=shape, grad=grad, role=role))
+
+
+def on_cpu(call: OpCall, made_: Tensor) -> Tensor:
+    """A new tensor is on the CPU where no other device is asked for."""
+    if "device" not in call.kwargs or kind(call.kwargs["device"]) == CPU:
+        made_.device = CPU
+    return made_
 
 
 def sizes(call: OpCall, skip: int = 0) -> Shape | None:
@@ -175,8 +185,9 @@ def like(call: OpCall, dom: Domain, role: str = "") -> Value:
     """zeros_like, randn_like: the shape and the dtype of another tensor."""
     x = operand(call)
     if not isinstance(x, Tensor):
-        return born(call, dom, None, None, role)
-    return born(call, flagged(dom, "numpy") if "numpy" in x.dom.flags else dom, x.dtype, x.shape, role)
+        return born(call, dom, None, None, role).with_(device="")
+    made_ = born(call, flagged(dom, "numpy") if "numpy" in x.dom.flags else dom, x.dtype, x.shape, role)
+    return made_ if "device" in call.kwargs else made_.with_(device=x.device)
 
 
 def full_like(call: OpCall) -> Value:
@@ -193,7 +204,12 @@ def randint_like(call: OpCall) -> Value:
 def new(call: OpCall, dom: Domain, role: str = "") -> Value:
     """x.new_zeros(size): the dtype of another tensor."""
     x = operand(call)
-    return born(call, dom, x.dtype if isinstance(x, Tensor) else None, sizes(call, 1), role)
+    return _beside(x, born(call, dom, x.dtype if isinstance(x, Tensor) else None, sizes(call, 1), role))
+
+
+def _beside(x: Value, made_: Tensor) -> Tensor:
+    """A tensor made by a method of another one is where that is."""
+    return made_.with_(device=x.device if isinstance(x, Tensor) else "")
 
 
 def new_full(call: OpCall) -> Value:
@@ -202,7 +218,7 @@ def new_full(call: OpCall) -> Value:
     listed = size_args([size]) if size is not None else None
     shape = tuple(size_from(v) for v in listed) if listed is not None else None
     dom, _ = value_domain(call.arg(2, "fill_value"))
-    return born(call, dom, x.dtype if isinstance(x, Tensor) else None, shape)
+    return _beside(x, born(call, dom, x.dtype if isinstance(x, Tensor) else None, shape))
 
 
 def refilled(call: OpCall, dom: Domain | None = None, role: str = "") -> Value:
@@ -244,6 +260,18 @@ def uniform(call: OpCall) -> Value:
 def tensor(call: OpCall, dtype: str | None = None, name: str = "tensor", copies: bool = True) -> Value:
     """torch.tensor(data), as_tensor, from_numpy, FloatTensor: from Python numbers, arrays, tensors."""
     data = operand(call, 0, "data", "obj", "ndarray", "object", "a")
+    made_ = _tensor(call, data, dtype, name, copies)
+    numpy = isinstance(data, Tensor) and "numpy" in data.dom.flags
+    if (
+        isinstance(made_, Tensor)
+        and (numpy or isinstance(data, (ListV, TupleV, Const)))
+        and "cuda" not in name
+    ):
+        made_ = on_cpu(call, made_.with_())
+    return made_ if isinstance(data, Tensor) else marked(made_, data)
+
+
+def _tensor(call: OpCall, data: Value, dtype: str | None, name: str, copies: bool) -> Value:
     asked = call.kwargs.get("dtype")
     if asked is not None and asked != Const(None):
         dtype = dtype_of(asked)
@@ -352,13 +380,13 @@ def described(found: list[Value]) -> tuple[Shape | None, set[type] | None, list[
     )
 
 
-def legacy(call: OpCall, name: str) -> Value:
+def legacy(call: OpCall, name: str, cuda: bool = False) -> Value:
     """torch.FloatTensor(data) or torch.FloatTensor(2, 3), which is not initialised."""
     if call.args and all(integer(a) is not None or isinstance(a, SymInt) for a in call.args):
         return Tensor(nothing("empty"), dtype=LEGACY[name], shape=sizes(call), grad=False)
     if not call.args:
         return Tensor(nothing("empty"), dtype=LEGACY[name], shape=(0,), grad=False)
-    return tensor(call, dtype=LEGACY[name], name=name)
+    return tensor(call, dtype=LEGACY[name], name=f"cuda.{name}" if cuda else name)
 
 
 def one_hot(call: OpCall) -> Value:
@@ -433,7 +461,8 @@ def enter() -> None:
     register(partial(tensor, name="torch.tensor"), "tensor torch.scalar_tensor")
     register(partial(tensor, name="as_tensor", copies=False), "as_tensor asarray from_numpy")
     for name in LEGACY:
-        register(partial(legacy, name=name), f"{name} torch.cuda.{name}")
+        register(partial(legacy, name=name), name)
+        register(partial(legacy, name=name, cuda=True), f"torch.cuda.{name}")
     register(one_hot, "F.one_hot")
     register(parameter, "torch.nn.Parameter")
 

@@ -30,6 +30,7 @@ from torchlosslint.flow.ops.support import (
     uid_of,
     unknown,
 )
+from torchlosslint.flow.origins import marked
 from torchlosslint.flow.values import (
     COUNTER,
     NONE,
@@ -111,12 +112,21 @@ def index(tensor: Tensor, idx: Value | Sequence[Value], call: OpCall) -> Value:
     masks = [v for v in found if isinstance(v, (Tensor, Unknown))]
     if masks:
         return advanced(tensor, found, call)
-    return basic(tensor, found)
+    result = basic(tensor, found)
+    # Rows in their order are rows of the same thing; a column is something of its own.
+    return marked(result, tensor) if found and all(_rows(v, i) for i, v in enumerate(found)) else result
+
+
+def _rows(item: Value, position: int) -> bool:
+    """Whether an item of a subscript picks rows at most: one, or a slice of them."""
+    if position and not isinstance(item, SliceV):
+        return isinstance(item, EllipsisV) or item == NONE
+    return item.whole if position and isinstance(item, SliceV) else True
 
 
 def row(tensor: Tensor) -> Tensor:
     """What a loop over a tensor sees: one slice of its first dimension."""
-    one = dropped(tensor, 0)
+    one = marked(dropped(tensor, 0), tensor)
     return one.with_(dom=tensor.dom) if tensor.dom.kind == INDICES else one
 
 
@@ -148,7 +158,7 @@ def consumed(item: Value) -> int | None:
     return 1
 
 
-def basic(tensor: Tensor, found: list[Value]) -> Value:
+def basic(tensor: Tensor, found: list[Value]) -> Tensor:
     """Numbers, slices, None and `...`: worked through from the left, or from the right behind `...`."""
     known = rank(tensor.shape)
     dots = next((i for i, v in enumerate(found) if isinstance(v, EllipsisV)), None)

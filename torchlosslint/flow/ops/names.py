@@ -39,8 +39,7 @@ def normalise(qual: str) -> str:
         ("torch._C._nn.", "torch.nn.functional."),
         ("torch._C._VariableFunctions.", "torch."),
         ("torch._VF.", "torch."),
-        ("torch.cuda.", "torch."),
     ):
-        if qual.startswith(old) and (new != "torch." or old != "torch.cuda." or qual.endswith("Tensor")):
+        if qual.startswith(old):
             qual = new + qual[len(old) :]
     return EXACT.get(qual, qual)

@@ -247,6 +247,8 @@ def made(
     )
     for name, value in changes.items():
         setattr(made, name, value)
+    if first is not None and first.device and all(t.device == first.device for t in tensors):
+        made.device = first.device
     return made
 
 
