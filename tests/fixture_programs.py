@@ -1,8 +1,8 @@
 """The programs of fixtures/, and a process that runs them one after the other, watched or not.
 
 A first line `# requires: package, ...` skips a program where a package is missing, and `# raises: Name`
-says that it ends with that exception (`# raises on
-an accelerator: Name`, where there is one). Each program gets fresh modules of its own project.
+says that it ends with that exception (`# raises on an accelerator: Name`,
+where there is one). Each program gets fresh modules of its own project.
 """
 
 from __future__ import annotations

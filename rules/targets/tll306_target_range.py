@@ -18,9 +18,13 @@ class TargetRange(Rule):
 
     What it does
         Follows the numbers of the target: zeros and ones for losses that want -1 and 1; numbers outside
-        of [0, 1], or raw scores, for BCE and BCE-with-logits; raw scores or log-probabilities in the
-        place of class probabilities; class indices that are not below the number of classes, and an
-        `ignore_index` that is one of the classes of a data set.
+        of [0, 1], raw scores, or masks of 0 and 255 for BCE and BCE-with-logits; raw scores or
+        log-probabilities in the place of class probabilities; class indices that are not below the number
+        of classes, and an `ignore_index` that is one of the classes of a data set.
+
+        That a mask has 255 in it is known where the program itself writes it (`mask[...] = 255`,
+        `np.where(..., 255, 0)`, `(mask > 0) * 255`, `cv2.threshold`). What an image file holds
+        is not: many masks are saved as 0 and 1.
 
     Why it is bad
         Margin and hinge losses ignore samples labelled 0 or treat them as neither class. Binary
@@ -33,11 +37,13 @@ class TargetRange(Rule):
 
             loss = nn.MarginRankingLoss()(better, worse, torch.zeros(n))
             loss = F.cross_entropy(student, teacher_scores)
+            loss = nn.BCELoss()(scores, torch.where(mask > 0, 255.0, 0.0))
 
         Right::
 
             loss = nn.MarginRankingLoss()(better, worse, torch.ones(n))
             loss = F.cross_entropy(student, teacher_scores.softmax(dim=1))
+            loss = nn.BCELoss()(scores, (mask > 0).float())
 
     When it is wrong to fix
         Never seen.
@@ -57,6 +63,15 @@ class TargetRange(Rule):
                 f"{use.name} wants labels -1 and 1, and gets {_words(dom)}: a sample labelled 0 belongs "
                 "to neither side, and its loss says nothing.",
                 "Give 2 * labels - 1.",
+                tensor=target,
+            )
+        elif wanted == FLOAT_UNIT and _marked(dom) and use.config.get("reduction") != Const("none"):
+            harm = "the loss rewards scores that grow without end"
+            if use.contract.key == "bce":
+                harm = "torch raises"
+            yield Problem(
+                f"{use.name} wants a target in [0, 1], and gets a mask with {dom.high:g} in it: {harm}.",
+                f"Divide the mask by {dom.high:g}, or give (mask > 0).float().",
                 tensor=target,
             )
         elif wanted == FLOAT_UNIT and _outside(dom):
@@ -130,6 +145,11 @@ def _left_out(use: LossUse, count: int, ignored: int, target: Tensor) -> Iterabl
 
 def _zero_or_one(dom: Domain) -> bool:
     return (dom.kind == NUMBER and dom.low == 0) or dom.kind == ONEHOT or dom.how == "comparison"
+
+
+def _marked(dom: Domain) -> bool:
+    """Whether the program itself wrote a number above 1 into a mask."""
+    return "marks" in dom.flags and dom.high is not None and dom.high > 1
 
 
 def _outside(dom: Domain) -> bool:

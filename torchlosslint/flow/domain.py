@@ -51,7 +51,8 @@ class Domain:
     implicit: the softmax was called without a dim.
     flags: further facts, e.g. "dropout" (the last step dropped scores), "log_after"
         (the log was taken after the softmax), "scaled" (probabilities added up),
-        "complement" (one minus), "temperature" (a scale was applied), "pooled".
+        "complement" (one minus), "temperature" (a scale was applied), "pooled",
+        "marks" (`high` is one of the numbers: the program wrote it).
     """
 
     __slots__ = ("kind", "how", "dim", "low", "high", "base", "implicit", "flags", "_key", "_hash")
@@ -109,6 +110,12 @@ class Domain:
         return f"<{self.kind}{extra}{' ' + ','.join(sorted(self.flags)) if self.flags else ''}>"
 
 
+MOST_MARK = 255  # a byte: larger numbers that are written somewhere are no marks in a mask
 ANY = Domain(UNKNOWN)
 RAW = Domain(SCORES)
 FROM_DATA = Domain(DATA)
+
+
+def marks(high: float, low: float = 0.0) -> Domain:
+    """Numbers of which the largest one, above 1, is there: masks of 0 and 255."""
+    return Domain(BOUNDED, "marks", low=low, high=high, flags=frozenset({"marks"}))

@@ -32,7 +32,7 @@ def cast(call: OpCall, x: Tensor, dtype: str | None) -> Tensor:
         return x.with_(dtype=dtype)
     if dtype == "bool":
         dom = nothing("bool")
-    elif x.dom.kind in (INDICES, ONEHOT, DATA) or (x.dom.kind == NUMBER and (x.dom.low or 0.5).is_integer()):
+    elif _whole(x.dom):
         dom = x.dom
     else:
         dom = nothing(f"{dtype} cast") if x.dtype is None or x.dtype in FLOATS else x.dom
@@ -42,6 +42,13 @@ def cast(call: OpCall, x: Tensor, dtype: str | None) -> Tensor:
         else x.with_(dom=dom, dtype=dtype, of=None, uid=None)
     )
     return cut_off(call, after, f"cast to {dtype}", f"a cast to {dtype} has no gradient")
+
+
+def _whole(dom: Domain) -> bool:
+    """Whether the numbers are whole ones already."""
+    if dom.kind == NUMBER:
+        return (dom.low or 0.5).is_integer()
+    return dom.kind in (INDICES, ONEHOT, DATA) or "marks" in dom.flags
 
 
 def cast_to(call: OpCall, dtype: str) -> Value:

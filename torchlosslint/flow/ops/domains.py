@@ -9,6 +9,7 @@ from torchlosslint.flow.domain import (
     INDICES,
     LOGPROBS,
     LOGUNIT,
+    MOST_MARK,
     NUMBER,
     ONEHOT,
     POSITIVE,
@@ -18,6 +19,7 @@ from torchlosslint.flow.domain import (
     UNIT,
     UNKNOWN,
     Domain,
+    marks,
 )
 from torchlosslint.flow.ops.support import TINY, flagged, loose, nothing, spoken, unflagged
 
@@ -86,6 +88,8 @@ def times_number(dom: Domain, by: float) -> Domain:
         return dom
     if by == -1:
         return negated(dom)
+    if kind == UNKNOWN and dom.how == "comparison" and 1 < by <= MOST_MARK:
+        return marks(by)
     if kind == SCORES:
         return RAW
     if kind == DATA:

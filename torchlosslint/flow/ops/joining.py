@@ -10,6 +10,7 @@ from torchlosslint.flow.domain import (
     INDICES,
     LOGPROBS,
     LOGUNIT,
+    MOST_MARK,
     NUMBER,
     ONEHOT,
     POSITIVE,
@@ -19,6 +20,7 @@ from torchlosslint.flow.domain import (
     UNIT,
     UNKNOWN,
     Domain,
+    marks,
 )
 from torchlosslint.flow.ops.call import OpCall, integer, items, number
 from torchlosslint.flow.ops.domains import interval, span
@@ -257,6 +259,10 @@ def where(call: OpCall) -> Value:
         operand(call, 2, "other", "y"),
     )
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        ends = [n for v in (a, b) if (n := number(v)) is not None]
+        if len(ends) == 2 and 0 <= min(ends) < 1 < max(ends) <= MOST_MARK:
+            # Numpy or torch: what the numbers are is all that counts.
+            return Tensor(marks(max(ends), min(ends)), grad=False)
         return unknown("where", a, b)
     tensor = a if isinstance(a, Tensor) else b
     shape = None

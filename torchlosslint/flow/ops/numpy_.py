@@ -1,12 +1,13 @@
-"""Softmaxes and their kin of other frameworks, which are none of torch's."""
+"""Functions of other libraries: softmaxes and their kin, which are none of torch's; thresholds of images."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from torchlosslint.flow.ops.call import OpCall
-from torchlosslint.flow.ops.support import operand, register, unknown
-from torchlosslint.flow.values import Value
+from torchlosslint.flow.domain import MOST_MARK, marks
+from torchlosslint.flow.ops.call import OpCall, number
+from torchlosslint.flow.ops.support import flagged, operand, register, unknown
+from torchlosslint.flow.values import External, Tensor, TupleV, Value
 
 FOREIGN = (
     "jax.nn.softmax jax.nn.log_softmax jax.nn.sigmoid jax.nn.relu jax.scipy.special.logsumexp "
@@ -20,8 +21,19 @@ def foreign(call: OpCall, name: str) -> Value:
     return unknown(name, operand(call))
 
 
+def threshold(call: OpCall) -> Value:
+    """cv2.threshold(image, limit, maxval, cv2.THRESH_BINARY): the limit, and an array of 0 and maxval."""
+    largest, kind = number(call.arg(2, "maxval")), call.arg(3, "type")
+    two = isinstance(kind, External) and kind.qual in ("cv2.THRESH_BINARY", "cv2.THRESH_BINARY_INV")
+    limit = unknown("threshold")
+    if not two or largest is None or not 1 < largest <= MOST_MARK:
+        return TupleV((limit, unknown("threshold")))
+    return TupleV((limit, Tensor(flagged(marks(largest), "numpy"), "uint8", (None, None), False)))
+
+
 def enter() -> None:
     """Enter all of this module."""
+    register(threshold, "cv2.threshold")
     for name in FOREIGN.split():
         register(partial(foreign, name=name), name)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torchlosslint.flow.domain import ANY, NUMBER, ONEHOT, Domain
+from torchlosslint.flow.domain import ANY, MOST_MARK, NUMBER, ONEHOT, Domain, marks
 from torchlosslint.flow.ops.call import number
 from torchlosslint.flow.ops.indexing import SliceV
+from torchlosslint.flow.ops.support import flagged
 from torchlosslint.flow.values import DOTS, TRUE, Const, ExtObj, ListV, SymInt, Tensor, TupleV, Unknown, Value
 
 
@@ -29,7 +30,16 @@ def stored(tensor: Tensor, idx: Value, value: Value) -> Tensor:
         and (rowwise(*idx.items) if isinstance(idx, TupleV) and len(idx.items) == 2 else single(tensor, idx))
     ):
         return tensor.with_(dom=Domain(ONEHOT, "one_hot", flags=tensor.dom.flags), uid=None)
+    mark = number(value)
+    if (blank or "marks" in tensor.dom.flags) and mark is not None and 1 < mark <= MOST_MARK:
+        if mark >= (tensor.dom.high or 0):  # a smaller one may take the place of the largest
+            return tensor.with_(dom=_numpy_like(tensor, marks(mark)), uid=None)
     return tensor.with_(dom=ANY, uid=None)
+
+
+def _numpy_like(tensor: Tensor, dom: Domain) -> Domain:
+    """A domain of an array where the tensor is one."""
+    return flagged(dom, "numpy") if "numpy" in tensor.dom.flags else dom
 
 
 def rowwise(rows: Value, columns: Value) -> bool:

@@ -256,7 +256,7 @@ def part(tensor: Tensor, **changes: Any) -> Tensor:
     """Some of a tensor's numbers: nothing to tell, but no longer the same numbers."""
     changes.setdefault("uid", fresh_uid())
     changes.setdefault("of", None)
-    dom = unflagged(changes.get("dom", tensor.dom), "unreduced", "listed")
+    dom = unflagged(changes.get("dom", tensor.dom), "unreduced", "listed", "marks")
     changes["dom"] = loose(dom) if dom.kind == INDICES else dom  # perhaps those that fit were picked
     return tensor.with_(**changes)
 
