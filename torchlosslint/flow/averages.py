@@ -74,6 +74,8 @@ def divided(m: Machine, left: Value, right: Value, place: Place, frame: Frame) -
     """`left / right`: a total of means over the number of samples, or of sums over that of batches."""
     if not isinstance(left, Tensor) or not isinstance(right, SymInt) or not isinstance(right.base, tuple):
         return
+    if place in m.multiplied:
+        return  # by the size of a batch, which makes it right
     kinds = {kind for kind, _ in left.roots}
     for kind, what in left.roots:
         if kind != "total" or right.base[0] != "len":

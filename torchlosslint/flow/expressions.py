@@ -242,6 +242,10 @@ def _once_each(items: list[Value]) -> list[Value]:
 
 
 def _binop(m: Machine, e: ir.BinOp, frame: Frame) -> Value:
+    if e.op == "*":
+        for side in (e.left, e.right):
+            if type(side) is ir.BinOp and side.op == "/":
+                m.multiplied.add(Place(frame.module.path, side.o))
     left = evaluate(m, e.left, frame)
     right = evaluate(m, e.right, frame)
     return binary(m, e.op, left, right, Place(frame.module.path, e.o), frame)

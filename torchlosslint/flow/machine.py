@@ -125,6 +125,7 @@ class Machine:
         # value to be a loss.
         self.awaited: dict[object, list[tuple[Place, Frame]]] = {}
         self.sums: set[Place] = set()
+        self.multiplied: set[Place] = set()  # quotients that are factors: `total / len(data) * batch_size`
         # Names (and attributes of unknown values) read while recording, where they stood, and their values.
         self.outside: list[tuple[dict[Any, Any], Any, Any]] | None = None
 
