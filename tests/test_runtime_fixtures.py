@@ -60,6 +60,7 @@ UNSEEN = {
     "tll507*/wrong_encoder_under_no_grad.py": "a single step: an optimizer may have nothing to do once",
     "tll507*/wrong_generator_step.py": "two idle steps among others: seen after 32",
     "tll506*/wrong_hardest_samples.py": "what is chosen of the losses is no loss of torch.nn; torch raises",
+    "tll507*/wrong_term_of_the_sum.py": "the sum has a graph; what was added as a number is a number",
     "tll506*/wrong_item.py": "item() is no function of Python; torch raises",
 }
 if not has_accelerator():

@@ -85,6 +85,8 @@ class Event:
             whose key is the origin of the labels (torchlosslint.flow.origins).
         "sampler": `value`, a loader, draws its samples by a sampler that may balance the classes.
         "paired": the difference of `value` (N, 1) and other (N,); the result's root is ("paired", place).
+        "severed": `value`, a loss cut from its graph (its roots ("was", place) are the losses that it was),
+            is added to one with a graph; the sum's root is ("severed", place).
         "return": an entry point that nothing calls gives `value` back.
         "escape": `value`, in which a sum of losses is, goes into a library that is not followed.
     value is plain: alternatives have been taken apart. blamed: `place`, or the call outward at which

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from torchlosslint.flow.values import NO_ROOTS, Tensor
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
 
 from .common import loss_step
 
 
 class DetachedLoss(Rule):
-    """An optimizer steps after a backward that leads through none of its parameters.
+    """A step that changes nothing, or a term of the loss that trains nothing: the graph is cut.
 
     What it does
         Follows what backward() leads through (modules, around detach() and no_grad) and compares it with
-        the modules whose parameters the optimizer got. Silent where any of this is not known.
+        the modules whose parameters the optimizer got. Also finds sums of losses that are back-propagated
+        where one loss came through detach(), item() or torch.tensor(), and is nowhere back-propagated
+        itself. Silent where any of this is not known.
 
     Why it is bad
         The step changes nothing, or repeats what an old gradient says. The classic: the generator's loss
         is computed on `discriminator(fake.detach())`, so it trains the discriminator's gradients and
-        never the generator.
+        never the generator. A detached term of a sum is counted in the report, and optimized by nobody.
 
     Example
         Wrong::
@@ -35,13 +38,14 @@ class DetachedLoss(Rule):
             optimizer_g.step()
 
     When it is wrong to fix
-        The gradients are written by hand, in a way that the linter does not see.
+        The gradients are written by hand, in a way that the linter does not see; the term is there for the
+        report only.
     """
 
     code = "TLL507"
     name = "detached-loss"
     severity = "error"
-    watches = frozenset({"idle"})
+    watches = frozenset({"idle", "severed", "backward"})
 
     def check_program(self, history: History) -> Iterable[tuple[Event | LossUse, Problem]]:
         for event in history.of("idle"):
@@ -55,3 +59,17 @@ class DetachedLoss(Rule):
                     cause=loss_step(event.value),
                 ),
             )
+        ends = NO_ROOTS.union(*(e.roots for e in history.of("backward")))
+        for event in history.of("severed") if ends else ():
+            losses = {("loss", place) for kind, place in event.roots if kind == "was"}
+            if ("severed", event.place) in ends and losses.isdisjoint(ends):
+                cut = event.value.cut if isinstance(event.value, Tensor) else ""
+                yield (
+                    event,
+                    Problem(
+                        f"{cut} cut this loss from its graph: in the sum that is back-propagated it is a "
+                        "constant, and nothing is trained to make it smaller.",
+                        "Add the loss itself; take its number for the report only.",
+                        cause=loss_step(event.value),
+                    ),
+                )

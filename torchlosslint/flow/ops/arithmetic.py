@@ -127,6 +127,8 @@ def binary(op: str, left: Value, right: Value, call: OpCall) -> Value:
         after = after.with_(dom=unflagged(after.dom, "numpy"))  # an array and a tensor give a tensor
     if op == "-" and shape is not None and after.grad is not False and call.emit is not None:
         after = paired(call, left, right, after)
+    if op == "+" and call.emit is not None and not call.no_grad:
+        return severed(call, left, right, after)
     if op == "//":
         return cut_off(call, after, "//", "floor division has no gradient")
     if dom.kind == UNIT and dom.how == "1/(1+exp())":
@@ -146,6 +148,24 @@ def paired(call: OpCall, left: Value, right: Value, after: Tensor) -> Tensor:
             if a[0] is not DOTS and call.emit is not None:
                 call.emit("paired", column, call.place, other=row)
                 return after.with_(roots=after.roots | {("paired", call.place)})
+    return after
+
+
+def severed(call: OpCall, left: Value, right: Value, after: Tensor) -> Tensor:
+    """The sum of a loss with a gradient and of one that lost it: told, and a root of the result."""
+    for term, other in ((left, right), (right, left)):
+        if (
+            isinstance(term, Tensor)
+            and isinstance(other, Tensor)
+            and term.grad is False
+            and other.grad is not False
+            and term.role == other.role == "loss"
+            and any(kind == "was" for kind, _ in term.roots)
+            and any(kind == "loss" for kind, _ in other.roots)
+            and call.emit is not None
+        ):
+            call.emit("severed", term, call.place)
+            return after.with_(roots=after.roots | {("severed", call.place)})
     return after
 
 

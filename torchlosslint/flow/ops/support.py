@@ -197,7 +197,9 @@ LASTING = frozenset({"mean", "summed", "total"})
 def lasting(found: Roots, dead: bool = False) -> Roots:
     """The roots that a cut of the gradient leaves. `dead`: and the marks of losses that never had one,
     which a sum of such losses hands on."""
-    return frozenset(r for r in found if r[0] in LASTING or (dead and r[0] == "dead")) if found else found
+    if not found:
+        return found
+    return frozenset(r for r in found if r[0] in LASTING or r[0] == "was" or (dead and r[0] == "dead"))
 
 
 def roots(operands: Iterable[Value | None]) -> Roots:
@@ -268,12 +270,20 @@ def reshaped(tensor: Tensor, **changes: Any) -> Tensor:
     return tensor.with_(**changes)
 
 
+# What gives the same number without its graph.
+_COPIES = frozenset({"detach()", ".data", "item()", "numpy()"})
+
+
 def cut_off(call: OpCall, tensor: Tensor, what: str, note: str = "", **changes: Any) -> Tensor:
     """A tensor through which no gradient flows; says what cut it, where something flowed."""
     if tensor.grad is False:
         return tensor.with_(**changes) if changes else tensor
     trail = call.step(tensor, note or f"{what} cuts the gradient")
-    return tensor.with_(grad=False, cut=what, roots=lasting(tensor.roots), trail=trail, **changes)
+    left = lasting(tensor.roots)
+    if tensor.role == "loss" and (what in _COPIES or what.startswith(("torch.", "numpy."))):
+        # Which losses with a gradient this was.
+        left |= {("was", place) for kind, place in tensor.roots if kind == "loss"}
+    return tensor.with_(grad=False, cut=what, roots=left, trail=trail, **changes)
 
 
 def is_score(dom: Domain) -> bool:
