@@ -291,6 +291,12 @@ df = df.drop(df[df.y == 1].index[:50])
 
 F.cross_entropy(model(torch.randn(4, 8)), torch.tensor(df["y"].values)).backward()
 """,
+    "well_known": """
+d = MNIST("x")
+y = torch.cat((d.targets, MNIST("y", train=False).targets))
+print(Counter(y))
+F.cross_entropy(model(torch.randn(4, 8)), torch.as_tensor(y)).backward()
+""",
     "mnist": """
 d = MNIST("x")
 for x, y in DataLoader(d, batch_size=4):

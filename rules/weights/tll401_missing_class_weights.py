@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from torchlosslint.flow.datasets import IMBALANCED
+from torchlosslint.flow.datasets import IMBALANCED, OWN
 from torchlosslint.flow.origins import origin
 from torchlosslint.flow.values import Const, Place, Step, Tensor, Unknown, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule
@@ -23,7 +23,8 @@ class MissingClassWeights(Rule):
         plot) and does no more than look at the counts, or the labels are those of a set whose classes
         are known to differ much; and no loss has weights and no sampler may balance the classes. Labels
         are followed through splits, slices, conversions, data sets and loaders. Rows picked by
-        a mask or by indices are other labels: the classes may have been balanced so.
+        a mask or by indices are other labels: the classes may have been balanced so. That the classes of
+        a well-known balanced set are counted shows nothing.
 
         Everywhere else it is a note, shown only where the rule is selected (`--select TLL401`).
         The summary counts the places. Left out are losses that the program weighs itself
@@ -59,10 +60,12 @@ class MissingClassWeights(Rule):
         warned: set[Place | None] = set()
         if not _treated(history):
             for use, problem in _with_evidence(history, plain):
-                warned.add(use.place)
-                yield use, problem
+                criterion = use.made or use.place
+                if criterion not in warned or use.place in warned:  # once for a criterion
+                    warned |= {use.place, criterion}
+                    yield use, problem
         for use in plain:
-            if use.place not in warned:
+            if use.place not in warned and (use.made or use.place) not in warned:
                 yield (
                     use,
                     Problem(
@@ -84,6 +87,8 @@ def _with_evidence(history: History, plain: list[LossUse]) -> Iterator[tuple[Los
         labels = origin(use.target)
         event = counted.get(labels) if labels is not None else None
         known = labels[1] if isinstance(labels, tuple) and labels[0] == "label" else None
+        if known is not None and known not in OWN:
+            event = None  # what is counted are classes of a well-known set
         if event is not None:
             yield (
                 use,

@@ -63,8 +63,9 @@ IMBALANCED = {
     "Caltech256": "the largest class of Caltech256 has ten times the samples of the smallest one",
     "EMNIST byclass": "the classes of EMNIST by class differ by more than ten times",
     "EMNIST bymerge": "the classes of EMNIST by merge differ by more than ten times",
-    "make_classification": "make_classification is asked for classes of very different sizes",
+    "make_classification by weights": "make_classification is asked for classes of very different sizes",
 }
+OWN = frozenset({"ImageFolder", "DatasetFolder"})  # whose images they are is for the program to say
 _SIDES = {"MNIST": 28, "FashionMNIST": 28, "KMNIST": 28, "CIFAR10": 32, "CIFAR100": 32, "SVHN": 32}
 # Positions of transform and target_transform where they are not 2 and 3.
 _POSITIONS = {"ImageFolder": (1, 2), "SVHN": (2, 3), "STL10": (3, 4), "DatasetFolder": (3, 4)}

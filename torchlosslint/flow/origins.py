@@ -8,6 +8,7 @@ some labels are remembered by the labels' origin (`Machine.tallies`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from torchlosslint.flow.values import (
@@ -133,6 +134,18 @@ def with_origin(made: V, found: object) -> V:
     if isinstance(made, ExtObj):
         made.attrs[SOURCE] = Unknown("the origin of labels", found)
     return made
+
+
+def together(made: V, parts: Iterable[Value]) -> V:
+    """What is put together of labels of data sets of one name is labels of such a set."""
+    names = {found[1] if _of_set(found := origin(v)) else None for v in parts}  # type: ignore[index]
+    if len(names) != 1 or None in names:
+        return made
+    return with_origin(made, ("label", names.pop(), fresh_uid()))
+
+
+def _of_set(found: object) -> bool:
+    return isinstance(found, tuple) and len(found) == 3 and found[0] == "label"
 
 
 def column(frame: ExtObj, name: object) -> object:

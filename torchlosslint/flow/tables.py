@@ -92,7 +92,10 @@ def call(m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], pla
     if name in _CLASSES or name in _REAL:
         pair = (
             array("float64", ROWS, None),
-            array("int64" if name in _CLASSES else "float64", ROWS, labels=name in _CLASSES),
+            with_origin(
+                array("int64" if name in _CLASSES else "float64", ROWS, labels=name in _CLASSES),
+                ("label", name, fresh_uid()),
+            ),
         )
         if "as_frame" in kwargs:
             return None
@@ -104,8 +107,8 @@ def call(m: Machine, qual: str, args: list[Value], kwargs: dict[str, Value], pla
         return bunch
     if name in _MADE and "return_centers" not in kwargs:
         labels = array("int64", ROWS, labels=True)
-        if name == "make_classification" and _unequal(kwargs.get("weights")):
-            labels = with_origin(labels, ("label", name, labels.uid))
+        asked = name == "make_classification" and _unequal(kwargs.get("weights"))
+        labels = with_origin(labels, ("label", f"{name} by weights" if asked else name, labels.uid))
         return TupleV((array("float64", ROWS, None), labels))
     if name == "make_regression" and not {"n_targets", "coef"} & kwargs.keys() and len(args) < 4:
         return TupleV((array("float64", ROWS, None), array("float64", ROWS)))

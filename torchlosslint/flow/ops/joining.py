@@ -48,6 +48,7 @@ from torchlosslint.flow.ops.support import (
     register,
     unknown,
 )
+from torchlosslint.flow.origins import together
 from torchlosslint.flow.values import Shape, StarV, Tensor, TupleV, Unknown, Value
 
 MOST_PARTS = 64
@@ -118,7 +119,7 @@ def cat(call: OpCall, default: int | None = 0) -> Value:
     if tensors is None:
         return sequence_of(call)
     if not tensors or not any(isinstance(t, Tensor) for t in tensors):
-        return unknown("cat", *tensors)
+        return together(unknown("cat", *tensors), tensors)
     given = call.arg(1, "dim") or call.kwargs.get("axis")
     dim = default if given is None else integer(given)
     doms = [domain(t) for t in tensors]
