@@ -515,3 +515,17 @@ def test_a_failure_of_the_interpreter_costs_one_entry(
     report = engine.lint([tmp_path / "broken.py", tmp_path / "sound.py"], Settings())
     assert [Path(f.location.path).name for f in report.findings] == ["sound.py"]
     assert [(Path(s.path).name, "KeyError" in s.reason) for s in report.skipped] == [("broken.py", True)]
+
+
+def test_what_a_file_imports_does_not_use_up_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file alone out of a large library: its own functions come before the hundreds that it imports."""
+    monkeypatch.chdir(tmp_path)
+    head = "import torch.nn.functional as F\n"
+    idle = "    x = x + 1\n"
+    library = "".join(f"def f{n}(x, y):\n{idle * 2}    return F.cross_entropy(x, y)\n" for n in range(1200))
+    Path("library.py").write_text(head + library)
+    late = f"def step(x, y):\n{idle * 100}    return F.cross_entropy(x.softmax(1), y)\n"
+    Path("train.py").write_text(head + late + "import library\n")
+    assert [f.code for f in lint("train.py").findings] == ["TLL101"]

@@ -69,6 +69,7 @@ def _run_entries(
         guarded(interpreter, info.path, lambda info=info: interpreter.run_module(info))  # type: ignore[misc]
         _collect(interpreter)
     done: set[int] = set()
+    own = {info.path for info in modules}
     while True:
         pending = [
             f
@@ -86,17 +87,21 @@ def _run_entries(
         for func in pending:
             mentioned |= relevance.mentions(func.node)
         pending.sort(key=lambda f: (_rank(f), f.qualname.rsplit(".", 1)[-1] in mentioned))
-        share = Share(total, len(pending))
-        for func in pending:
-            limit = share.next(METHOD_STEPS if func.owner is not None else MAX_STEPS)
-            if id(func.node) not in interpreter.called:
-                guarded(
-                    interpreter,
-                    func.module.path,
-                    lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
-                )
-                share.left -= interpreter.steps
-            _collect(interpreter)
+        # The files that were asked about before those that they import, which may be far more.
+        left = total
+        for group in ([f for f in pending if (f.module.path in own) is mine] for mine in (True, False)):
+            share = Share(left, len(group))
+            for func in group:
+                limit = share.next(METHOD_STEPS if func.owner is not None else MAX_STEPS)
+                if id(func.node) not in interpreter.called:
+                    guarded(
+                        interpreter,
+                        func.module.path,
+                        lambda func=func, limit=limit: interpreter.run_function(func, limit),  # type: ignore[misc]
+                    )
+                    share.left -= interpreter.steps
+                _collect(interpreter)
+            left = share.left
 
 
 def guarded(interpreter: Interpreter, path: str, run: Callable[[], None]) -> None:
