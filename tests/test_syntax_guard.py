@@ -70,6 +70,8 @@ HOSTILE = {
     "long string": "'x = \"' + 'a' * n + '\"'",
     "blank lines": "'x = [' + '\\n' * n + ']'",
     "open strings": "'x = ' + '\"\"\" \\' ' * n",
+    "open quotes": "'x = ' + '\"\\'\\\\' * 2 * n",
+    "open triple quotes": "'x = ' + '\"\"\"a\"\\\\' * n",
     "open formatted strings": "'f\"{' * n",
     "opening words": "'from ' * n + 'import (' * n",
     "null": "'x = 1\\0' * n",

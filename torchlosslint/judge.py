@@ -15,7 +15,7 @@ from torchlosslint.finding import Confidence, Severity
 from torchlosslint.flow.domain import DATA, UNKNOWN
 from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
 from torchlosslint.flow.losses import LossReached
-from torchlosslint.flow.machine import Machine
+from torchlosslint.flow.machine import LOSS_STEPS, Machine
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.training import roots_of
 from torchlosslint.flow.values import NO_GUARD, Choice, Const, Guard, Place, Step, Tensor, Unknown, Value
@@ -85,6 +85,7 @@ class Judge:
             self.judged.add(use.place)
             self.seen.pop(use.place, None)
         answers: list[tuple[Guard, Value, list[tuple[Rule, Problem]]]] = []
+        m.steps += LOSS_STEPS * len(combos)
         for guard, left, right, given in _with_args(combos, use, further, m.facts):
             loss_use = LossUse(
                 use.contract,

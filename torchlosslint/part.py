@@ -284,9 +284,9 @@ class Part:
             parse_safely(path, source.text)
         except SyntaxTrouble:
             bad = set()
-            for cell in source.cells.numbers():
+            for cell, text in source.by_cell().items():
                 try:
-                    parse_safely(path, source.cell(cell))
+                    parse_safely(path, text)
                 except SyntaxTrouble as trouble:
                     bad.add(cell)
                     self.unreadable(path, trouble.line, trouble.column, trouble.message, cell)

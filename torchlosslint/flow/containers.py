@@ -254,6 +254,7 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         fresh = "one_hot" not in obj.attrs and value == Const(1) and all(v == Const(0) for v in held.items)
         if fresh or "one_hot" in obj.attrs:
             m.write(obj.attrs, "one_hot", TRUE if fresh and isinstance(index, (SymInt, Unknown)) else FALSE)
+        m.spend(len(held.items))
         mixed = tuple(_mixed(v, value) for v in held.items)
         m.write(
             obj.attrs, "items", TupleV(mixed) if held.items else m.unknown("written under an unknown index")

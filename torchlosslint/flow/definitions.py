@@ -135,7 +135,7 @@ def exec_class(m: Machine, s: ir.ClassDef, frame: Frame) -> int:
     return NORMAL
 
 
-MAX_BASES = 200  # classes that one inherits from; of more, only the nearest count
+MAX_BASES = 48  # classes that one inherits from; of more, only the nearest count, and what is from libraries
 
 
 def linearise(klass: ClassV, bases: list[Value]) -> list[Value]:
@@ -149,9 +149,9 @@ def linearise(klass: ClassV, bases: list[Value]) -> list[Value]:
         elif isinstance(base, Unknown):
             known.append(External("?"))
     if len(known) == 1 and isinstance(known[0], ClassV):
-        return [klass, *known[0].mro[:MAX_BASES]]
+        return [klass, *_nearest(known[0].mro)]
     if sum(len(b.mro) if isinstance(b, ClassV) else 1 for b in known) > MAX_BASES:
-        return [klass, *known[:MAX_BASES]]
+        return [klass, *_nearest(known)]
     sequences: list[list[Value]] = [list(b.mro) if isinstance(b, ClassV) else [b] for b in known] + [
         list(known)
     ]
@@ -167,6 +167,12 @@ def linearise(klass: ClassV, bases: list[Value]) -> list[Value]:
             out.append(candidate)
         sequences = [[v for v in s if v != candidate] for s in sequences]
     return out
+
+
+def _nearest(mro: list[Value]) -> list[Value]:
+    if len(mro) <= MAX_BASES:
+        return mro
+    return [*mro[:MAX_BASES], *[b for b in mro[MAX_BASES:] if isinstance(b, External)][:MAX_BASES]]
 
 
 def exec_import(m: Machine, s: ir.Import, frame: Frame) -> int:

@@ -37,8 +37,10 @@ MAX_STEPS = 12_000  # statements (and alternatives) an entry point
 METHOD_STEPS = 4_000  # the same for a method that nothing calls
 LEAST_STEPS = 25  # for one of very many entries, when the others have used the steps up
 MAX_INSTANCES = 4  # of a class, that are remembered
-TICKS = 8  # calls that cost as much as a statement
+TICKS = 4  # calls that cost as much as a statement
 MANY_VALUES = 64  # that one call makes (a copy of something large) cost as much as a statement
+LOSS_STEPS = 3  # for each way in which a loss is judged
+PARTS = 16  # of something large, that cost as much as a statement where all are looked at
 MAX_RECURSION = 2  # times one function may be on the stack
 
 
@@ -153,6 +155,10 @@ class Machine:
             made, self.made_before = self.made_before, fresh_uid()
             self.steps += 1 + (self.made_before - made) // MANY_VALUES
         return self.steps > self.limit
+
+    def spend(self, parts: int) -> None:
+        """Count the parts of something large that one operation looks at."""
+        self.steps += parts // PARTS
 
     def begin_entry(self, limit: int = MAX_STEPS) -> None:
         """Start the budget of a new entry point."""

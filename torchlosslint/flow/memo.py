@@ -213,9 +213,9 @@ def fingerprint(obj: Instance) -> Print | None:
 _PLAIN = frozenset({Const, Unknown, External, SymInt, str, int, bool, type(None)})
 
 
-def copied(value: Value, made: dict[int, Value] | None = None) -> Value:
-    """`copy.deepcopy`: the objects anew, everything else as it is. Very large structures are shared."""
-    made = {} if made is None else made
+def copied(value: Value, made: dict[int, Value]) -> Value:
+    """`copy.deepcopy`: the objects anew, everything else as it is. Very large structures are shared.
+    made: the copies of objects, by the identity of what they are copies of."""
     if isinstance(value, Obj) and not isinstance(value, ClassV):
         known = made.get(id(value))
         if known is not None:

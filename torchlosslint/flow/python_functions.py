@@ -452,10 +452,17 @@ def _field(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -
     return kwargs.get("default", m.unknown("a field of a dataclass"))
 
 
+def _deepcopy(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    made: dict[int, Value] = {}
+    out = copied(args[0], made) if args else NONE
+    m.spend(len(made))
+    return out
+
+
 KNOWN_CALLS: dict[str, Function] = {
     "sklearn.utils.class_weight.compute_class_weight": computed,
     "sklearn.utils.compute_class_weight": computed,
-    "copy.deepcopy": lambda m, a, k, p, f: copied(a[0]) if a else NONE,
+    "copy.deepcopy": _deepcopy,
     "copy.copy": _first,
     "dataclasses.field": _field,
     "collections.OrderedDict": _dict,

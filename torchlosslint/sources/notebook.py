@@ -37,10 +37,6 @@ class Cells:
         """The first line of the program that is in a cell."""
         return next((i for i, (number, _) in enumerate(self.places, 1) if number == cell), 1)
 
-    def numbers(self) -> list[int]:
-        """The cells that have lines."""
-        return list(dict.fromkeys(cell for cell, _ in self.places))
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -59,13 +55,17 @@ class Source:
         ]
         return Source("\n".join(kept) + "\n", self.cells)
 
+    def by_cell(self) -> dict[int, str]:
+        """The texts of the cells that have lines."""
+        lines: dict[int, list[str]] = {}
+        places = self.cells.places if self.cells is not None else ()
+        for line, (cell, _) in zip(split_lines(self.text), places, strict=False):
+            lines.setdefault(cell, []).append(line)
+        return {cell: "\n".join(found) + "\n" for cell, found in lines.items()}
+
     def cell(self, number: int) -> str:
         """The text of one cell."""
-        places = self.cells.places if self.cells is not None else ()
-        lines = split_lines(self.text)
-        return (
-            "\n".join(line for line, (cell, _) in zip(lines, places, strict=False) if cell == number) + "\n"
-        )
+        return self.by_cell().get(number, "\n")
 
 
 def is_notebook(path: str) -> bool:

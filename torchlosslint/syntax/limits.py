@@ -46,6 +46,10 @@ the first KEPT_ELEMENTS is cut."""
 KEPT_ELEMENTS = 600
 """More than MAX_ITEMS, so that the lowering sees that something is missing."""
 
+MAX_OPEN_QUOTES = 40
+"""Quotes that nothing closes. No parser takes the first one, and to look for the end of each in vain is
+quadratic."""
+
 MAX_STATEMENTS = 100_000
 """Statements, and elements outside what was cut: 5 s, 900 MB."""
 

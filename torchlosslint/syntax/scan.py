@@ -22,6 +22,7 @@ from torchlosslint.syntax.limits import (
     MAX_CHARACTERS,
     MAX_EFFORT_US,
     MAX_ELEMENTS,
+    MAX_OPEN_QUOTES,
     MAX_PATTERN,
     MAX_STATEMENTS,
     MAX_TERMS,
@@ -37,14 +38,19 @@ class OverLimit(Exception):
         self.message = message
 
 
-_STRING = (
+_TRIPLE = (
     r'"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""'
     r"|'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''"
-    r'|"[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"'
+)
+_SINGLE = (
+    r'"[^"\\\r\n]*(?:\\(?:\r\n|.)[^"\\\r\n]*)*"'
     r"|'[^'\\\r\n]*(?:\\(?:\r\n|.)[^'\\\r\n]*)*'"
 )
-_NO_CODE = re.compile(rf"#[^\r\n]*|(?:[fFtT][rR]?|[rR][fFtT])({_STRING})|{_STRING}", re.DOTALL)
-"""What is not code. The group is the text of a formatted string, which may hold code."""
+_OPEN = r"\"{3}|'{3}"  # where a triple-quoted string begins, whether it ends or not
+_STRING = rf"{_TRIPLE}|(?!{_OPEN})(?:{_SINGLE})"
+_NO_CODE = re.compile(rf"#[^\r\n]*|(?:[fFtT][rR]?|[rR][fFtT])({_STRING})|{_STRING}|([\"'].*)", re.DOTALL)
+"""What is not code. The first group is the text of a formatted string, which may hold code; the second
+is all that follows a quote that nothing closes."""
 
 _WORDS = bytes(c for c in range(256) if c >= 128 or chr(c).isalnum() or c in b"_\r\f")
 _ROUND = bytes.maketrans(b"[{]}\t", b"(()) ")
@@ -64,10 +70,12 @@ def calm(text: str) -> bool:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     pieces = _NO_CODE.split(text)
-    for formatted in filter(None, pieces[1::2]):
+    if len(pieces) > 1 and pieces[-2] is not None:
+        return False  # nothing closes a quote
+    for formatted in filter(None, pieces[1::3]):
         if len(formatted) > CALM_GROUP or formatted.rfind("{") > formatted.rfind("}"):
             return False  # much code inside, or it ends in a quote of its own kind inside
-    data = '"'.join(pieces[::2]).encode().replace(b"\\\n", b"")
+    data = '"'.join(pieces[::3]).encode().replace(b"\\\n", b"")
     # Only operators, brackets, line ends and the spaces between words are left.
     data = _INDENT.sub(b"\n", data).translate(_ROUND, _WORDS)
     deepest = MAX_PATTERN if _MATCH.search(text) is not None else CALM_BRACKETS
@@ -88,7 +96,7 @@ def calm(text: str) -> bool:
 _TOKEN = re.compile(
     r"(?P<space>[ \t\f]+|\\(?:\r\n?|\n)|#[^\r\n]*)"
     r"|(?P<formatted>(?:[fFtT][rR]?|[rR][fFtT])(?:\"{3}|'{3}|\"|'))"
-    rf"|(?P<string>[rRbBuU]{{0,2}}(?:{_STRING}))"
+    rf"|(?P<string>[rRbBuU]{{0,2}}(?:{_STRING}))|(?P<quote>{_OPEN}|[\"'])"
     r"|(?P<word>\w+)"
     r"|(?P<line>(?:(?:\r\n?|\n)[ \t\f]*(?:#[^\r\n]*)?)+)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)|(?P<colon>:)|(?P<semicolon>;)"
@@ -141,6 +149,7 @@ class _Scan:
         self.branches: dict[int, int] = {}
         self.terms = 0
         self.units = 0
+        self.quotes = 0
         self.effort = 0
         self.most_effort = MAX_EFFORT_US + EFFORT_US_A_CHARACTER * len(text)
         self.has_match = _MATCH.search(text) is not None
@@ -187,6 +196,10 @@ class _Scan:
                 self.add_terms(top, 1, start)
                 if kind == "formatted":
                     stack.append(_Frame(found.group().lstrip("fFtTrR"), start))
+                elif kind == "quote":
+                    self.quotes += 1
+                    if self.quotes > MAX_OPEN_QUOTES:
+                        raise OverLimit(start, "a string that never ends")
                 elif kind == "colon":
                     top.lambdas -= 1 if top.lambdas else 0
                 elif kind == "word" and found.group() == "lambda":
