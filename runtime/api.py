@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from torchlosslint.runtime.patching import Patch, lock, patch
-from torchlosslint.runtime.session import WATCHED, OnMisuse, Session
+from torchlosslint.runtime.session import VARIABLE, WATCHED, OnMisuse, Session, codes
 
 M = TypeVar("M", bound=torch.nn.Module)
 _classes: list[Patch] = []
@@ -35,10 +36,13 @@ def guard(
     """
     if not isinstance(criterion, torch.nn.Module):
         raise TypeError(f"guard() takes a criterion, an instance of torch.nn.Module, not {criterion!r}")
-    session = _guards.get((on_misuse, tuple(ignore), every, sync, 3))
-    fresh = session or Session(on_misuse, tuple(ignore), every, sync)
+    settings = (on_misuse, codes(ignore), every, sync, os.environ.get(VARIABLE))
     with lock():
-        _guards[fresh.settings()] = fresh
+        fresh = _guards.get(settings)
+        if fresh is None:
+            fresh = _guards[settings] = Session(*settings[:4])
+        if fresh.off:
+            return criterion
         before = [m for m in criterion.modules() if id(m) in WATCHED.instances]
         losses = [m for m in criterion.modules() if _is_loss(m)]
         for module in losses:
@@ -69,7 +73,7 @@ def guarded(
     on_misuse: OnMisuse = "warn", *, ignore: Iterable[str] = (), every: int = 0, sync: bool = False
 ) -> Iterator[Session]:
     """Watch every loss of torch that is called inside, in all threads. Yields what has the findings."""
-    session = Session(on_misuse, tuple(ignore), every, sync)
+    session = Session(on_misuse, ignore, every, sync)
     with lock():
         WATCHED.stack.append(session)
         if not session.off:
@@ -77,23 +81,41 @@ def guarded(
         WATCHED.renew()
     try:
         yield session
-    finally:
-        with lock():
-            WATCHED.stack.remove(session)
-            WATCHED.renew()
-            if not session.off:
-                _nothing()
+    except BaseException:
+        _unwind(session)
+        _tell_the_rest(session, quiet=True)
+        raise
+    _unwind(session)
+    _tell_the_rest(session)
+
+
+def _unwind(session: Session) -> None:
+    with lock():
+        WATCHED.stack.remove(session)
+        WATCHED.renew()
+        if not session.off:
+            _nothing()
+
+
+def _tell_the_rest(session: Session, quiet: bool = False) -> None:
+    """What an accelerator has computed by now; nobody waits for it."""
+    if session.sites:
+        from torchlosslint.runtime.inspecting import collect
+
+        collect(quiet)
 
 
 def install(
     on_misuse: OnMisuse = "warn", *, ignore: Iterable[str] = (), every: int = 0, sync: bool = False
 ) -> Session:
     """Watch every loss of torch in this process, until uninstall(). A second call changes the settings."""
-    session = Session(on_misuse, tuple(ignore), every, sync)
+    session = Session(on_misuse, ignore, every, sync)
     with lock():
-        if WATCHED.installed is None:
+        before, WATCHED.installed = WATCHED.installed, session
+        if not session.off and (before is None or before.off):
             _everything()
-        WATCHED.installed = session
+        elif session.off and before is not None and not before.off:
+            _nothing()
         WATCHED.renew()
     return session
 
@@ -101,10 +123,13 @@ def install(
 def uninstall() -> None:
     """End what install() began."""
     with lock():
-        if WATCHED.installed is not None:
-            WATCHED.installed = None
-            WATCHED.renew()
+        before, WATCHED.installed = WATCHED.installed, None
+        if before is None:
+            return
+        WATCHED.renew()
+        if not before.off:
             _nothing()
+    _tell_the_rest(before)
 
 
 def _everything() -> None:

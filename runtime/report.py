@@ -119,26 +119,38 @@ def _labels(site: SiteReport) -> list[str]:
 def report(reduce: bool = False) -> Report:
     """What was seen so far, in every guard of this process. Waits for numbers that an accelerator still has.
 
-    reduce: add up the label counts of all ranks of torch.distributed (every rank has to call it,
-    with the same places in the same order).
+    What is found in these numbers is a warning where "raise" was asked for.
+    reduce: add up the label counts of all ranks of torch.distributed. Every rank has to call it.
     """
     if SESSIONS:
         from torchlosslint.runtime.pending import PENDING
 
-        for place in {id(later.site): later.site for later in PENDING.waiting}.values():
-            session = next((s for s in SESSIONS if place in s.sites.values()), SESSIONS[-1])
-            session.take(place, PENDING.ready(session, place, wait=True))
-    sites = [_site(site, reduce) for s in SESSIONS for site in list(s.sites.values()) if site.calls]
+        PENDING.collect(wait=True, quiet=True)
+    sites = [_site(site) for s in SESSIONS for site in list(s.sites.values()) if site.calls]
+    if reduce and rank() is not None:
+        _add_up(sites)
     return Report(sites, [f for s in SESSIONS for f in s.findings], rank())
 
 
-def _site(site: Site, reduce: bool) -> SiteReport:
-    counts, counted = site.counts, site.counted
-    if reduce and counts is not None and rank() is not None:
-        counts = counts.clone()
-        torch.distributed.all_reduce(counts)
+def _site(site: Site) -> SiteReport:
     return SiteReport(
         *(site.path, site.line, site.function, site.loss, site.calls, site.checked, site.seconds),
-        [] if counts is None else [int(n) for n in counts.tolist()],
-        counted,
+        [] if site.counts is None else [int(n) for n in site.counts.tolist()],
+        site.counted,
     )
+
+
+def _add_up(sites: list[SiteReport]) -> None:
+    """Replaces label counts by those of all ranks. Objects are exchanged, not tensors: ranks may know
+    different places, and NCCL takes no tensor of the CPU."""
+    mine: dict[tuple[Any, ...], list[int]] = {}
+    keys: list[tuple[Any, ...]] = []
+    for site in sites:
+        place = (site.path, site.line, site.loss)
+        keys.append((*place, sum(key[:3] == place for key in keys)))  # several guards may know one place
+        mine[keys[-1]] = site.counts
+    every: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(every, mine)
+    for site, key in zip(sites, keys, strict=True):
+        found = [counts[key] for counts in every if len(counts.get(key, ())) == len(site.counts)]
+        site.counts = [sum(numbers) for numbers in zip(*found, strict=True)]

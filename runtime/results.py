@@ -17,11 +17,13 @@ import torch
 
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime import steps
+from torchlosslint.runtime.checks.measure import pack
 from torchlosslint.runtime.findings import LIKELY, PROVED, LossMisuseError, Problem, is_broken, switch_off
-from torchlosslint.runtime.inspecting import looked_at
+from torchlosslint.runtime.inspecting import collect, looked_at, undisturbed
 from torchlosslint.runtime.patching import Patch, Replacement, lock, patch
+from torchlosslint.runtime.pending import PENDING, Later, is_lost
 from torchlosslint.runtime.session import Session
-from torchlosslint.runtime.sites import Site
+from torchlosslint.runtime.sites import Site, came_from_of
 
 MOST = 256  # results that are remembered at a time
 ENOUGH = 64  # results without gradient at one place that nobody calls backward on
@@ -55,8 +57,11 @@ _backward: list[Patch] = []  # the patch of Tensor.backward, while there is a ne
 _quiet = [0]
 
 
-def after(session: Session, site: Site, contract: LossContract, result: Any, slow: bool) -> None:
-    """Called where a call was checked, and for every result that backward() may be called on in vain."""
+def after(
+    session: Session, site: Site, contract: LossContract, result: Any, slow: bool, measured: bool = False
+) -> None:
+    """Called where a call was checked, and for every result that backward() may be called on in vain.
+    measured: the numbers of this call were looked at."""
     problems: tuple[Problem, ...] = ()
     try:
         if not isinstance(result, torch.Tensor) or type(result) is not torch.Tensor or looked_at():
@@ -68,6 +73,8 @@ def after(session: Session, site: Site, contract: LossContract, result: Any, slo
             number = low if result.numel() == 1 else None
             if low is not None:
                 problems = _negative(contract, site, low)
+            elif measured:
+                _negative_later(contract, session, site, result)
         kind = CARRIES if result.requires_grad else CUT if torch.is_grad_enabled() else NO_GRAD
         if kind == CUT:
             site.cuts += 1
@@ -78,7 +85,8 @@ def after(session: Session, site: Site, contract: LossContract, result: Any, slo
             copy = result.detach() if alone and (slow or number is not None) else None
             _remember(result, Result(weakref.ref(result), session, site, kind, number, copy))
     except Exception as error:
-        switch_off("results", error)
+        if not is_lost(error):
+            switch_off("results", error)
     if problems:
         session.take(site, problems)
 
@@ -108,6 +116,26 @@ def _lowest(result: torch.Tensor) -> float | None:
     if result.device.type != "cpu" or not result.numel() or torch._C._len_torch_dispatch_stack():
         return None
     return float(result.detach().min())
+
+
+def _host(result: torch.Tensor) -> bool:
+    """Whether no accelerator computes this."""
+    return result.device.type in ("cpu", "meta")
+
+
+def _negative_later(contract: LossContract, session: Session, site: Site, result: torch.Tensor) -> None:
+    """The same on an accelerator, which is not waited for."""
+    if contract.key not in _NEVER_NEGATIVE or _host(result) or not result.numel():
+        return
+    if PENDING.full() or not undisturbed():
+        return
+
+    def judge(numbers: dict[str, float]) -> tuple[Problem, ...]:
+        return _negative(contract, site, numbers["loss"])
+
+    with torch.no_grad():
+        packed = pack({"loss": result.detach().amin()})
+    PENDING.put(Later(judge, ("loss",), packed, None, session, site, site.calls, came_from_of(site)))
 
 
 def _negative(contract: LossContract, site: Site, low: float) -> tuple[Problem, ...]:
@@ -159,7 +187,12 @@ def _replaced(original: FunctionType) -> Replacement:
             raise
         except Exception as error:
             switch_off("backward", error)
-        return original(*args, **kwargs)
+        try:
+            return original(*args, **kwargs)
+        except Exception as error:
+            if is_lost(error):  # at whatever call, perhaps of a loss
+                collect(quiet=True)
+            raise
 
     return Replacement(run)
 

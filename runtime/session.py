@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from torchlosslint.runtime.fast import HOT
 from torchlosslint.runtime.findings import Finding, Problem, make, tell
-from torchlosslint.runtime.sites import Site, is_library, users_frame
+from torchlosslint.runtime.sites import Site, came_from_of
 
 OnMisuse = str | Callable[[Finding], Any]
 WORDS = ("warn", "raise", "log")
@@ -29,7 +29,7 @@ class Session:
     def __init__(
         self,
         on_misuse: OnMisuse = "warn",
-        ignore: tuple[str, ...] = (),
+        ignore: Iterable[str] = (),
         every: int = 0,
         sync: bool = False,
         first: int = 3,
@@ -41,13 +41,16 @@ class Session:
             raise ValueError(f"{VARIABLE} is off, warn or raise, not {word!r}")
         self.off = word == "off"
         self.on_misuse: OnMisuse = word if word in ("warn", "raise") else on_misuse
-        self.ignore, self.every, self.sync, self.first = tuple(ignore), every, sync, first
+        self.ignore, self.every, self.sync, self.first = codes(ignore), every, sync, first
         self.sites: dict[Any, Site] = {}
         self.findings: list[Finding] = []
         self.told: set[tuple[int, str, int, str]] = set()
         self._lock = threading.Lock()
         SESSIONS.append(self)
-        del SESSIONS[:-KEPT]
+        if len(SESSIONS) > KEPT:
+            oldest = next((s for s in SESSIONS[:-1] if not WATCHED.uses(s)), None)
+            if oldest is not None:
+                SESSIONS.remove(oldest)
 
     def next_due(self, calls: int) -> int:
         """The number of the next call whose values are looked at, after this one."""
@@ -55,11 +58,18 @@ class Session:
             return calls + self.every
         return calls + 1 if calls < self.first else 1 << calls.bit_length()
 
-    def settings(self) -> tuple[Any, ...]:
-        return (self.on_misuse, self.ignore, self.every, self.sync, self.first)
+    def take(
+        self,
+        site: Site,
+        problems: tuple[Problem, ...],
+        call: int = 0,
+        came_from: str | None = None,
+        quiet: bool = False,
+    ) -> None:
+        """Report the problems of a call: each code once a place, except that "raise" raises every time.
 
-    def take(self, site: Site, problems: tuple[Problem, ...]) -> None:
-        """Report the problems of a call: each code once a place, except that "raise" raises every time."""
+        call, came_from: of an earlier call, where its numbers came late. quiet: "raise" warns.
+        """
         site.bad = site.bad or bool(problems)
         for problem in problems:
             if problem.code.startswith(self.ignore) and self.ignore:
@@ -70,12 +80,17 @@ class Session:
                 self.told.add(key)
             if not new and self.on_misuse != "raise":
                 continue
-            through = users_frame() if is_library(site.path) else ""
-            finding = make(problem, site.loss, site.place, site.calls, through)
+            through = came_from_of(site) if came_from is None else came_from
+            finding = make(problem, site.loss, site.place, call or site.calls, through)
             if new and len(self.findings) < MOST:
                 self.findings.append(finding)
             if new or (finding.severity == "error" and finding.certainty == "proved"):
-                tell(finding, self.on_misuse)
+                tell(finding, "warn" if quiet and self.on_misuse == "raise" else self.on_misuse)
+
+
+def codes(ignore: Iterable[str]) -> tuple[str, ...]:
+    """One code is meant as one, not as its letters."""
+    return (ignore,) if isinstance(ignore, str) else tuple(ignore)
 
 
 SESSIONS: list[Session] = []
@@ -92,6 +107,11 @@ class _Watched:
         self.regions = 0  # own criteria that are running in some thread
         self.local = threading.local()
         self.lock = threading.RLock()
+
+    def uses(self, session: Session) -> bool:
+        """Whether calls may still be seen by this one."""
+        instances = list(self.instances.values())
+        return session is self.installed or session in self.stack or any(s is session for _, s in instances)
 
     def renew(self) -> None:
         top = self.stack[-1] if self.stack else self.installed

@@ -16,6 +16,7 @@ _TORCH = os.path.dirname(os.path.abspath(torch.__file__)) + os.sep
 _INNER: dict[int, CodeType] = {}  # code objects of torch and of the guard: kept, so that no id is used twice
 MOST_SITES = 4096  # code that is made anew all the time shares one place from here on
 MOST_SIGNATURES = 512
+SOON = 4  # calls, after which an accelerator may be done
 
 
 class Site:
@@ -23,12 +24,13 @@ class Site:
 
     seen: problems by signature, () where all is well. due: the number of the next call whose
     values are looked at; left: how many calls come before it. keep: whether results are remembered
-    until backward. session: whose place this is.
+    until backward. session: whose place this is. resume: the next call whose values are looked at, where
+    one comes before it that only reads what an accelerator had to compute.
     """
 
     __slots__ = (
         *("code", "path", "line", "function", "loss", "left", "checked", "due", "seen", "keep"),
-        *("counts", "counted", "slow", "look", "streak", "bad", "session", "cuts"),
+        *("counts", "counted", "slow", "look", "streak", "bad", "session", "cuts", "resume"),
     )
 
     def __init__(self, code: CodeType, path: str, line: int, function: str, loss: str) -> None:
@@ -36,7 +38,7 @@ class Site:
         self.path, self.line, self.function, self.loss = path, line, function, loss
         self.session: Any = None
         self.checked = self.left = self.cuts = 0  # cuts: results without gradient, where one could be
-        self.due = 1
+        self.due, self.resume = 1, 0
         self.seen: dict[Any, tuple[Problem, ...]] = {}
         self.keep = False
         self.bad = False  # a problem was found here
@@ -54,6 +56,22 @@ class Site:
         """The number of the next call whose values are looked at."""
         calls = self.calls
         self.due, self.left = due, due - 1 - calls
+
+    def soon(self) -> None:
+        """Come back before the next call that is due, to read what an accelerator computes."""
+        back = self.calls + SOON
+        if back < (self.resume or self.due):
+            self.resume = self.resume or self.due
+            self.next(back)
+
+    def resumed(self) -> bool:
+        """At a call that is due: whether it is so only to read, and the call to be looked at comes later."""
+        if self.resume <= self.calls:
+            self.resume = 0
+            return False
+        self.next(self.resume)
+        self.resume = 0
+        return True
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -90,6 +108,11 @@ def is_inner(code: CodeType) -> bool:
     """Whether code belongs to torch or to the guard."""
     path = code.co_filename
     return path.startswith((_TORCH, _OURS, "<frozen ", "<torch"))
+
+
+def came_from_of(site: Site) -> str:
+    """Where the user's code is at this call, if the place itself is in an installed library."""
+    return users_frame() if is_library(site.path) else ""
 
 
 def users_frame() -> str:

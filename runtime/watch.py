@@ -18,15 +18,18 @@ from torch.compiler import is_compiling
 from torchlosslint.contracts import LossContract
 from torchlosslint.runtime import inspecting, results
 from torchlosslint.runtime.fast import After, Explain, Short
-from torchlosslint.runtime.findings import switch_off
+from torchlosslint.runtime.findings import is_broken, switch_off
 from torchlosslint.runtime.patching import Make, Replacement, direct, unpatched
 from torchlosslint.runtime.session import WATCHED, Session
 from torchlosslint.runtime.sites import Site, find
 
 _PLAIN = frozenset({torch.Tensor, torch.nn.Parameter})
 _CONSTANTS = (int, float, bool, str, type(None))
+# Who calls a function of a loss that was called, and watched, before: other losses; the default device and
+# subclasses of tensors, which pass on what they intercept.
 _INSIDE = frozenset(
-    {"torch.nn.modules.loss", "torch.nn.modules.adaptive", "torch.nn.functional", "torch.nn.modules.linear"}
+    "torch.nn.modules.loss torch.nn.modules.adaptive torch.nn.functional torch.nn.modules.linear "
+    "torch.utils._device torch._tensor".split()
 )
 _CLEAN: tuple[()] = ()  # what `seen` has for a signature without problems
 
@@ -175,10 +178,11 @@ def _slow(contract: LossContract, loss: str) -> Callable[..., Any]:
         if site is None:
             return original(*args, **kwargs)
         start = perf_counter()
+        inspecting.collect()
         problems = site.seen.get(signature)
-        fresh = problems is None or site.left < 0
+        fresh, checked = problems is None, site.checked
         try:
-            if fresh:
+            if (fresh or site.left < 0) and not is_broken("call"):
                 problems = inspecting.before(session, site, contract, module, given, kwargs, signature)
                 site.look = _look(session, site, loss, given, kwargs, contract)
         except Exception as error:
@@ -191,7 +195,8 @@ def _slow(contract: LossContract, loss: str) -> Callable[..., Any]:
         except Exception as error:
             inspecting.explain(session, site, contract, module, given, kwargs, error)
             raise
-        results.after(session, site, contract, result, fresh)
+        measured = site.checked != checked
+        results.after(session, site, contract, result, fresh or measured, measured)
         return result
 
     return slow

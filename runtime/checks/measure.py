@@ -5,6 +5,7 @@ Nothing here waits for an accelerator, and no result has a shape that depends on
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,9 @@ from torchlosslint.contracts import base as b
 from torchlosslint.runtime.call import ELEMENTWISE, INDEXED, Call
 
 COUNTED = 100_000  # labels are counted by class up to this many classes
+AT_ONCE = 1 << 24  # numbers: larger tensors are looked at in parts, so that copies of them stay small
+ARRIVED = 1.0  # the last of the packed numbers
+_SUMS = frozenset({"x nan", "x +inf", "x first", "y nan", "y inf", "y not 0 1", "y not -1 1"})
 
 
 @dataclass(slots=True)
@@ -58,19 +62,19 @@ def measure(call: Call) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = {}
     x, y = call.input, call.target
     if x.is_floating_point() and x.numel():
-        _input(call, _wide(x), found)
+        _input(call, x.detach(), found)
     if isinstance(y, torch.Tensor) and y.numel() and y.device == x.device:
         if call.contract.target in INDEXED and not y.is_floating_point():
             _indices(call, y, found)
         elif y.is_floating_point():
-            _floats(call, _wide(y), found)
+            _floats(call, y.detach(), found)
         elif call.contract.target in ELEMENTWISE or call.contract.target == b.CLASS_LIST:
             _alphabet(y, found)
     for name, _, value in call.weights():
         if isinstance(value, torch.Tensor) and value.numel() and value.device == x.device:
             found[f"{name} min"] = value.amin() if value.dim() else value
-    var = call.args.get("var")
-    if call.key == "gaussian_nll" and isinstance(var, torch.Tensor) and var.numel():
+    var = call.args.get("var") if call.key == "gaussian_nll" else None
+    if isinstance(var, torch.Tensor) and var.numel() and var.device == x.device:
         found["var min"] = var.amin()
     return found
 
@@ -80,19 +84,43 @@ def _wide(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
+def _in_parts(
+    x: torch.Tensor, dim: int | None, look: Callable[[torch.Tensor], dict[str, torch.Tensor]]
+) -> dict[str, torch.Tensor]:
+    """What `look` finds, without ever having a wide copy of more than some numbers. dim: is not divided."""
+    along = max((d for d in range(x.dim()) if d != dim), key=lambda d: x.shape[d], default=None)
+    if along is None or x.numel() <= AT_ONCE:
+        return look(_wide(x))
+    each = max(1, AT_ONCE // (x.numel() // x.shape[along]))
+    parts = [look(_wide(part)) for part in torch.split(x, each, along)]
+    return {name: _together(name, torch.stack([part[name] for part in parts])) for name in parts[0]}
+
+
+def _together(name: str, parts: torch.Tensor) -> torch.Tensor:
+    if name in _SUMS:
+        return parts.sum()
+    return parts.amin() if name.endswith(" min") else parts.amax()
+
+
 def _input(call: Call, x: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
-    found["x nan"] = x.isnan().sum()
-    found["x +inf"] = (x == float("inf")).sum()
-    found["x min"], found["x max"] = torch.aminmax(x)
     dim = call.class_dim
     if call.key == "kl_div":
         dim = x.dim() - 1 if x.dim() > 1 else None
-    if dim is not None and x.shape[dim] > 1 and not call.contract.owns_layer:
-        found["x row"] = (x.sum(dim) - 1).abs().amax()
-        found["x spread"] = (x.amax(dim) - x.amin(dim)).amax()
-        found["x first"] = x.select(dim, 0).sum()
-        if call.wants == b.LOG_PROBS or call.key == "cross_entropy":
-            found["x logsumexp"] = x.logsumexp(dim).abs().amax()
+    rows = dim is not None and x.shape[dim] > 1 and not call.contract.owns_layer
+    logs = call.wants == b.LOG_PROBS or call.key == "cross_entropy"
+
+    def look(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        low, high = torch.aminmax(x)
+        seen = {"x nan": x.isnan().sum(), "x +inf": (x == float("inf")).sum(), "x min": low, "x max": high}
+        if rows and dim is not None:
+            seen["x row"] = (x.sum(dim) - 1).abs().amax()
+            seen["x spread"] = (x.amax(dim) - x.amin(dim)).amax()
+            seen["x first"] = x.select(dim, 0).sum()
+            if logs:
+                seen["x logsumexp"] = x.logsumexp(dim).abs().amax()
+        return seen
+
+    found |= _in_parts(x, dim, look)
 
 
 def _indices(call: Call, y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
@@ -109,16 +137,22 @@ def _indices(call: Call, y: torch.Tensor, found: dict[str, torch.Tensor]) -> Non
 
 
 def _floats(call: Call, y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
-    found["y nan"] = y.isnan().sum()
-    _alphabet(y, found)
     dim = call.class_dim
     if dim is None and y.dim() > 1 and call.key in ("mse", "l1", "smooth_l1", "huber", "bce"):
         dim = 1
-    if dim is not None and y.shape == call.input.shape:
-        rows = y.sum(dim)
-        found["y row"] = (rows - 1).abs().amax()
-        found["y row max"] = rows.amax()
-        found["y row min"] = rows.amin()
+    whole = dim is not None and y.shape == call.input.shape
+
+    def look(y: torch.Tensor) -> dict[str, torch.Tensor]:
+        seen = {"y nan": y.isnan().sum(), "y inf": y.isinf().sum()}
+        _alphabet(y, seen)
+        if whole and dim is not None:
+            rows = y.sum(dim)
+            seen["y row"] = (rows - 1).abs().amax()
+            seen["y row max"] = rows.amax()
+            seen["y row min"] = rows.amin()
+        return seen
+
+    found |= _in_parts(y, dim if whole else None, look)
 
 
 def _alphabet(y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
@@ -130,10 +164,11 @@ def _alphabet(y: torch.Tensor, found: dict[str, torch.Tensor]) -> None:
 
 
 def pack(found: dict[str, torch.Tensor]) -> torch.Tensor:
-    """One small tensor; float32 where a device has no float64."""
+    """One small tensor, which ends in ARRIVED; float32 where a device has no float64."""
     device = next(iter(found.values())).device
     dtype = torch.float32 if device.type == "mps" else torch.float64
-    return torch.stack([value.detach().reshape(()).to(dtype) for value in found.values()])
+    numbers = [value.detach().reshape(()).to(dtype) for value in found.values()]
+    return torch.stack([*numbers, torch.full((), ARRIVED, dtype=dtype, device=device)])
 
 
 def counts(call: Call) -> torch.Tensor | None:
@@ -141,6 +176,8 @@ def counts(call: Call) -> torch.Tensor | None:
     y, classes = call.target, call.classes
     if not isinstance(y, torch.Tensor) or y.is_floating_point() or classes is None or not y.numel():
         return None
+    if y.device != call.input.device:
+        return None  # a mistake that is told; its numbers lie apart from the others
     if call.contract.target not in INDEXED or not 1 < classes <= COUNTED or y.dtype == torch.bool:
         return None
     flat = y.detach().reshape(-1).long()
@@ -159,13 +196,27 @@ def masked(call: Call, found: dict[str, torch.Tensor]) -> None:
     node = call.input.grad_fn
     if call.key not in SCORED or node is None or node.name() != "MulBackward0":
         return
-    mask = node._saved_other
-    if not isinstance(mask, torch.Tensor) or mask.shape != call.input.shape or mask.requires_grad:
+    mask = _factor(node)
+    if mask is None or mask.shape != call.input.shape or mask.device != call.input.device:
+        return
+    if mask.requires_grad or not mask.dim() or not mask.numel():
         return
     high = mask.amax()
     found["mask max"], found["mask zeros"] = high, (mask == 0).sum()
     found["mask rest"] = ((mask != 0) & (mask != high)).sum()
     found["mask rows"] = (mask != mask[:1]).any()
+
+
+def _factor(node: Any) -> torch.Tensor | None:
+    """What was multiplied with. None where backward() has freed it, and where hooks have packed it: they may
+    have moved it to another device, or compute it anew (checkpoints)."""
+    try:
+        saved = node._raw_saved_other
+        packed = getattr(saved, "unpack_hook", saved) is not None
+        value = None if packed else node._saved_other
+    except RuntimeError:
+        return None
+    return value if isinstance(value, torch.Tensor) else None
 
 
 def weighed(call: Call, labels: torch.Tensor, found: dict[str, torch.Tensor]) -> None:

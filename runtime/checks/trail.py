@@ -175,10 +175,10 @@ def _over(found: Trail, node: Any, view: View) -> None:
 
 
 def _clamped(node: Any, view: View, steps: tuple[str, ...]) -> Trail:
+    if hasattr(node, "_raw_saved_min") or hasattr(node, "_raw_saved_max"):
+        return Trail(steps=steps)  # tensors, which stay where they are
     low = getattr(node, "_saved_min", None)
     high = getattr(node, "_saved_max", None)
-    if isinstance(low, torch.Tensor) or isinstance(high, torch.Tensor):
-        return Trail(steps=steps)
     floor, ceiling = -math.inf if low is None else float(low), math.inf if high is None else float(high)
     inner = _follow(node.next_functions[0][0], view, steps)
     # Numbers that were bounded already are only kept from the edges: clamp(p, 1e-7, 1 - 1e-7).

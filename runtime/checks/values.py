@@ -21,15 +21,14 @@ _DISTANCES = ("mse", "l1", "smooth_l1", "huber")
 def judge(f: Facts, streak: dict[str, tuple[int, float]]) -> Iterator[Problem]:
     """streak: what the batches of this place had in common so far."""
     n = f.numbers
-    broken = n.get("x nan", 0) + n.get("x +inf", 0) + n.get("y nan", 0)
-    if broken:
+    if any(n.get(name) for name in ("x nan", "x +inf", "y nan", "y inf")):
         yield from _not_finite(f)
     yield from _weights(f)
     yield from _counts(f, streak)
     yield from _dropout(f)
     if not n.get("x nan"):
         yield from _input(f, streak)
-    if not n.get("y nan"):
+    if not n.get("y nan") and not n.get("y inf"):
         yield from _target(f)
 
 
@@ -38,8 +37,10 @@ def _shown(f: Facts, *names: str) -> tuple[tuple[str, object], ...]:
 
 
 def _not_finite(f: Facts) -> Iterator[Problem]:
-    for side, what in (("x", "input"), ("y", "target")):
-        nan, inf = f.numbers.get(f"{side} nan", 0), f.numbers.get(f"{side} +inf", 0)
+    for side, infinite, what in (("x", "x +inf", "input"), ("y", "y inf", "target")):
+        nan, inf = f.numbers.get(f"{side} nan", 0), f.numbers.get(infinite, 0)
+        if side == "y" and f.config.get("reduction") == "none" and not f.input_grad:
+            continue  # an evaluation may leave out what has no label afterwards
         if nan or inf:
             yield Problem(
                 "TLL701",
@@ -48,7 +49,7 @@ def _not_finite(f: Facts) -> Iterator[Problem]:
                 "Look for the step before: too high a learning rate, a log or division of 0, broken data."
                 if side == "x"
                 else "Look at the data: a missing value, a division of 0 in its preparation.",
-                evidence=_shown(f, f"{side} nan", f"{side} +inf"),
+                evidence=_shown(f, f"{side} nan", infinite),
             )
 
 

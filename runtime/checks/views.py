@@ -115,11 +115,20 @@ def _sliced(node: Any, view: View) -> View | None:
 
 def _indexed(node: Any, view: View) -> View | None:
     """x[mask] and x[rows]: the dimensions behind those that are indexed stay."""
-    sizes, count = sizes_of(node), len(node._saved_indices)
-    if sizes is None or view.shape is None or view.over is None:
+    sizes, count = sizes_of(node), _indices(node)
+    if count is None or sizes is None or view.shape is None or view.over is None:
         return View(sizes, None, None, True)
     over = len(sizes) - (len(view.shape) - view.over)
     return View(sizes, over, None, view.cut) if over >= count else View(sizes, None, None, True)
+
+
+def _indices(node: Any) -> int | None:
+    """How many dimensions were indexed. The indices themselves are left packed: hooks may have moved them
+    to another device, or compute them anew."""
+    try:
+        return len(node._raw_saved_indices)
+    except RuntimeError:  # backward() has freed them
+        return None
 
 
 def _gathered(node: Any, view: View) -> View | None:
