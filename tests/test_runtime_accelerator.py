@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -100,3 +102,74 @@ def test_backward_on_a_detached_loss_is_named_without_waiting() -> None:
         loss.backward()
         torch.cuda.set_sync_debug_mode("default")
     assert [f.code for f in seen.findings] == ["TLL119"]
+
+
+def test_a_graph_can_be_recorded_under_the_guard() -> None:
+    x, y = data()
+    model, criterion = net(), nn.CrossEntropyLoss()
+    with guarded("log") as seen:
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                criterion(model(x), y).backward()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        model.zero_grad(set_to_none=True)
+        with torch.cuda.graph(graph):
+            loss = criterion(model(x), y)
+            loss.backward()
+        graph.replay()
+    assert torch.isclose(loss, criterion(model(x), y))
+    assert seen.findings == []
+
+
+BREAKS = """
+import torch
+from torch.nn import functional as F
+from torchlosslint.runtime import guarded
+labels = torch.zeros(8, device="cuda").long()
+with guarded("warn"):
+    for call in range(5):
+        labels[0] = 10 if call == 3 else 0
+        F.cross_entropy(torch.randn(8, 10, device="cuda"), labels)
+        torch.cuda.synchronize()
+"""
+
+
+def test_the_call_that_broke_the_device_is_named() -> None:
+    """In a process of its own: the device is lost to it for good."""
+    done = subprocess.run([sys.executable, "-c", BREAKS], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Class index 10 for scores with 10 classes (0..9)" in done.stderr
+    assert "seen at call 4 of F.cross_entropy" in done.stderr
+    assert "the check" not in done.stderr
+
+
+def test_half_precision_and_peak_memory() -> None:
+    """The guard needs less beside the loss than the loss itself."""
+    x = torch.randn(4096, 50_000, device="cuda", dtype=torch.bfloat16)
+    y = torch.randint(0, 50_000, (4096,), device="cuda")
+
+    def peak() -> int:
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        scores = x.detach().requires_grad_()
+        F.cross_entropy(scores, y).backward()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated()
+
+    alone = peak()
+    with guarded("log") as seen:
+        assert peak() <= alone * 1.01
+    assert [site.checked for site in seen.sites.values()] == [1]
+    assert seen.findings == []
+
+
+def test_targets_out_of_range_are_told_later() -> None:
+    scores = nn.Linear(4, 1).cuda()(torch.randn(8, 4, device="cuda"))
+    with guarded(lambda finding: None) as seen:
+        F.binary_cross_entropy_with_logits(scores + 9, torch.full((8, 1), 9.0, device="cuda"))
+        report()
+    assert "TLL306" in {f.code for f in seen.findings}
