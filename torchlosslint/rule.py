@@ -75,7 +75,7 @@ class Event:
         "average": `value`, a total of losses over the batches of a loader, is divided by a length: by the
             number of samples where the losses are means (samples), by that of batches where they are sums.
         "idle": an optimizer steps after backward() on `value`, which leads through none of its modules.
-        "index": `value[index]` of a loss that is one number.
+        "index": `value[index]` of a loss that is one number. "picked": the same of another number.
         "construct": `value`, a library's loss or activation, was made; `called`, the last part of the name
             that was called. `sampled`: it is a loader that draws by weights. "loss_function": `value`
             (External) was called, `data` by parameter name.

@@ -53,8 +53,8 @@ def get_item(m: Machine, obj: Value, index: Value, place: Place, frame: Frame) -
             ELLIPSIS if isinstance(p, Unknown) and p.key == ("opaque",) else p
             for p in (index.items if isinstance(index, TupleV) else [index])
         ]
-        if obj.role == "loss" and obj.shape == () and is_whole(index) and obj.cut != "item()":
-            m.sink.event(m, "index", obj, place, frame, index=index)
+        if obj.shape == () and is_whole(index) and obj.cut != "item()":
+            m.sink.event(m, "index" if obj.role == "loss" else "picked", obj, place, frame, index=index)
         return tensor_index(obj, parts, OpCall([], {}, place, no_grad=frame.no_grad))
     if isinstance(obj, DictV):
         return _dict_item(m, obj, index)
