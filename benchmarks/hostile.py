@@ -247,6 +247,10 @@ simple(
     ),
 )
 
+KINDS["functions, and empty lines"] = lambda size: (
+    KINDS["functions inside functions"](size // 2) + "\n" * (size // 2)
+)
+
 # ---- classes
 simple("inheritance, deep", lambda i: f"class A{i}({f'A{i - 1}' if i else 'nn.Module'}):\n    def forward(self, x): return F.relu(super().forward(x))\n    def m{i}(self): return F.cross_entropy(self(torch.ones(2, 3)), self.m{max(i - 1, 0)}())\n")  # fmt: skip
 simple("inheritance, constructed", lambda i: f"class A{i}({f'A{i - 1}' if i else 'nn.Module'}):\n    def __init__(self):\n        super().__init__()\n        self.l{i} = nn.Linear(3, 3)\n    def forward(self, x): return self.l{i}(super().forward(x))\nF.cross_entropy(A{i}()(torch.ones(2, 3)), args.y)\n")  # fmt: skip

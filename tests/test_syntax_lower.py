@@ -344,6 +344,7 @@ def test_integers_of_64_bits_are_kept(number: int) -> None:
 
 def test_lines_are_counted() -> None:
     assert [lower(t).lines for t in ("", "x", "x\n", "x\ny", "x\r\ny\r\n", "\n\n")] == [0, 1, 1, 2, 2, 2]
+    assert lower("\n" * 50_000).lines == 2_562
 
 
 def test_a_module_in_less_memory_is_the_same_module() -> None:

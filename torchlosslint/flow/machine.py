@@ -39,7 +39,7 @@ LEAST_STEPS = 25  # for one of very many entries, when the others have used the 
 MAX_INSTANCES = 4  # of a class, that are remembered
 TICKS = 4  # calls that cost as much as a statement
 MANY_VALUES = 64  # that one call makes (a copy of something large) cost as much as a statement
-LOSS_STEPS = 3  # for each way in which a loss is judged
+LOSS_STEPS = 4  # for each way in which a loss is judged
 PARTS = 16  # of something large, that cost as much as a statement where all are looked at
 MAX_RECURSION = 2  # times one function may be on the stack
 

@@ -37,7 +37,12 @@ def _own(text: str) -> ir.Module | None:
         return None
 
 
+SHORT_LINES, LINE = 1_000, 32
+
+
 def count_lines(data: bytes) -> int:
-    """The lines of a text; the last one need not end."""
+    """The lines of a text; the last one need not end. What a file may cost follows from them: where they
+    are very short on average, only SHORT_LINES and one for LINE bytes count."""
     ends = data.count(b"\n") or data.count(b"\r")
-    return ends + (1 if data and not data.endswith((b"\n", b"\r")) else 0)
+    lines = ends + (1 if data and not data.endswith((b"\n", b"\r")) else 0)
+    return min(lines, SHORT_LINES + len(data) // LINE)
