@@ -31,11 +31,6 @@ import atheris
 
 with atheris.instrument_imports(include=["torchlosslint"]):
     # What is imported only when it is needed must be imported here, or its coverage is not seen.
-    import torchlosslint.baseline
-    import torchlosslint.cli.check
-    import torchlosslint.config.configuration
-    import torchlosslint.part
-    import torchlosslint.syntax.cst_positions
     from torchlosslint.cli.main import main as command
     from torchlosslint.config import Settings
     from torchlosslint.engine import lint

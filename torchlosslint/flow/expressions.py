@@ -248,7 +248,16 @@ def _binop(m: Machine, e: ir.BinOp, frame: Frame) -> Value:
                 m.multiplied.add(Place(frame.module.path, side.o))
     left = evaluate(m, e.left, frame)
     right = evaluate(m, e.right, frame)
+    if m.uncalled and e.op in ("*", "/"):
+        left, right = _factor(m, e.left, left), _factor(m, e.right, right)
     return binary(m, e.op, left, right, Place(frame.module.path, e.o), frame)
+
+
+def _factor(m: Machine, e: ir.Expr, value: Value) -> Value:
+    """A factor by name that is 1, where nothing calls what runs: a default that is there to be changed."""
+    if type(value) is Const and type(e) in (ir.Name, ir.Attr) and type(value.value) in (int, float):
+        return m.unknown("a factor that is 1 by default") if value.value == 1 else value
+    return value
 
 
 def _unary(m: Machine, e: ir.UnaryOp, frame: Frame) -> Value:
