@@ -475,7 +475,7 @@ def test_names() -> None:
         ("torch.special.expit", "torch.sigmoid"),
         ("torch.nn.parameter.Parameter", "torch.nn.Parameter"),
         ("torch.autograd.variable.Variable", "torch.autograd.Variable"),
-        ("torch.cuda.FloatTensor", "torch.FloatTensor"),
+        ("torch.cuda.FloatTensor", "torch.cuda.FloatTensor"),  # made elsewhere
         ("torch.cuda.amp.autocast", "torch.cuda.amp.autocast"),
         ("torchvision.models.resnet18", "torchvision.models.resnet18"),
         ("mypackage.torch.exp", "mypackage.torch.exp"),
