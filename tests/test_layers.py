@@ -19,7 +19,7 @@ FOLDERS = {
 
 # What a layer may import of the package besides itself; layers that are not named are free.
 LEAVES = ("finding", "patterns")
-VOCABULARY = ("flow.values", "flow.domain")
+VOCABULARY = ("flow.values", "flow.domain", "flow.origins")
 ARROWS: dict[str, tuple[str, ...]] = {
     "finding": (),
     "patterns": (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from torchlosslint.flow.datasets import IMBALANCED, OWN
+from torchlosslint.contracts.datasets import IMBALANCED, OWN
 from torchlosslint.flow.origins import origin
 from torchlosslint.flow.values import Const, Place, Step, Tensor, Unknown, Value
 from torchlosslint.rule import Event, History, LossUse, Problem, Rule

@@ -56,16 +56,6 @@ LABELLED: dict[str, int | None] = {
     **dict.fromkeys(("ImageNet", "Flowers102", "Food101", "GTSRB", "DTD", "StanfordCars"), 3),
     **dict.fromkeys(("Caltech256", "DatasetFolder", "Omniglot"), None),
 }
-# Of these, and of what scikit-learn makes, the sets whose largest class is ten times the smallest one, or
-# as many times as the program asks for: what is said of them.
-IMBALANCED = {
-    "GTSRB": "the largest class of GTSRB has ten times the samples of the smallest one",
-    "Caltech256": "the largest class of Caltech256 has ten times the samples of the smallest one",
-    "EMNIST byclass": "the classes of EMNIST by class differ by more than ten times",
-    "EMNIST bymerge": "the classes of EMNIST by merge differ by more than ten times",
-    "make_classification by weights": "make_classification is asked for classes of very different sizes",
-}
-OWN = frozenset({"ImageFolder", "DatasetFolder"})  # whose images they are is for the program to say
 _SIDES = {"MNIST": 28, "FashionMNIST": 28, "KMNIST": 28, "CIFAR10": 32, "CIFAR100": 32, "SVHN": 32}
 # Positions of transform and target_transform where they are not 2 and 3.
 _POSITIONS = {"ImageFolder": (1, 2), "SVHN": (2, 3), "STL10": (3, 4), "DatasetFolder": (3, 4)}
