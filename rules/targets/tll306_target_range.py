@@ -84,7 +84,8 @@ class TargetRange(Rule):
         elif wanted == CLASS_INDEX_OR_PROBS and dom.kind in (SCORES, LOGPROBS, LOGUNIT):
             if before(use.torch, CLASS_PROBABILITIES):
                 return  # it raises: TLL302
-            if scores is None or rank(scores) in (None, rank(target)) or rank(target) is None:
+            # Beside an input of which nothing is known, the two may stand in another order there.
+            if scores is not None and (rank(scores) in (None, rank(target)) or rank(target) is None):
                 yield Problem(
                     f"{use.name} reads a floating target as class probabilities, and gets {_words(dom)}: "
                     "these are no weights that sum to one.",
