@@ -85,9 +85,15 @@ def _shows(expr: ir.Expr, o: int, name: str, info: ModuleInfo) -> bool:
     """Whether an expression that stands alone shows the counts: `print(...)`, `counts.plot.bar()`."""
     if isinstance(expr, ir.Call):
         func = expr.func
-        shown = (isinstance(func, ir.Name) and func.id in _PRINTS) or _plots(expr, info)
+        prints = isinstance(func, ir.Name) and func.id in _PRINTS and _foreign(info.globals.get(func.id))
+        shown = prints or _plots(expr, info)
         return (shown and not any(_handed_on(a.value, o, name) for a in expr.args)) or _form(expr, o, name)
     return _form(expr, o, name)
+
+
+def _foreign(bound: object) -> bool:
+    """Whether what a name is bound to is not the program's own: a `print` of its own may do anything."""
+    return bound is None or isinstance(bound, External)
 
 
 def _handed_on(expr: ir.Expr, o: int, name: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import libcst as cst
 
 from torchlosslint.syntax import ir
+from torchlosslint.syntax.ast_expressions import Handler, Table
 from torchlosslint.syntax.cst_literals import (
     BINARY_OPS,
     COMPARE_OPS,
@@ -18,19 +18,6 @@ from torchlosslint.syntax.cst_literals import (
     string_value,
 )
 from torchlosslint.syntax.limits import MAX_DEPTH, MAX_ITEMS
-
-Handler = Callable[[Any], Any]
-
-
-class Table(dict[type, Handler]):
-    """Handlers by node type; a type that nobody knew of gets the fallback."""
-
-    def __init__(self, handlers: dict[type, Handler], fallback: Handler) -> None:
-        super().__init__(handlers)
-        self.fallback = fallback
-
-    def __missing__(self, kind: type) -> Handler:
-        return self.fallback
 
 
 class Expressions:

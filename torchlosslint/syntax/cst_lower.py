@@ -14,7 +14,8 @@ from typing import Any
 import libcst as cst
 
 from torchlosslint.syntax import ir
-from torchlosslint.syntax.cst_expressions import Expressions, Handler, Table
+from torchlosslint.syntax.ast_expressions import Handler, Table
+from torchlosslint.syntax.cst_expressions import Expressions
 from torchlosslint.syntax.cst_literals import AUG_OPS
 from torchlosslint.syntax.limits import MAX_CHAIN
 
