@@ -129,6 +129,14 @@ F.cross_entropy(model(torch.randn(4, 8)), torch.tensor(y)).backward()
 
 # Other labels, or counts that are used, or classes that may have been balanced.
 OTHERS = {
+    "a print of the program's own": """
+df = pd.read_csv("a.csv")
+def print(counts):
+    sampler_for(counts)
+print(df.label.value_counts())
+y = torch.tensor(df["label"].values)
+F.cross_entropy(model(torch.randn(4, 8)), y).backward()
+""",
     "mask": """
 df = pd.read_csv("a.csv")
 print(df.label.value_counts())

@@ -44,23 +44,23 @@ def _counted(obj: Instance) -> set[str]:
     found: set[str] = set()
     for cls in obj.cls.mro:
         for stmt in cls.node.body if isinstance(cls, ClassV) else ():
-            if isinstance(stmt, ir.FuncDef) and stmt.name != "__init__":
-                _walk(stmt.body, found)
+            if isinstance(stmt, ir.FuncDef) and stmt.name != "__init__" and stmt.params:
+                _walk(stmt.body, stmt.params[0].name, found)
     return found
 
 
-def _walk(body: list[ir.Stmt], found: set[str]) -> None:
+def _walk(body: list[ir.Stmt], own: str, found: set[str]) -> None:
     for stmt in body:
         kind = type(stmt)
         if kind is ir.AugAssign:
             target = stmt.target  # type: ignore[union-attr]
-            if type(target) is ir.Attr and type(target.value) is ir.Name and target.value.id == "self":
+            if type(target) is ir.Attr and type(target.value) is ir.Name and target.value.id == own:
                 found.add(target.attr)
         elif isinstance(stmt, (ir.If, ir.For, ir.While)):
-            _walk(stmt.body, found)
-            _walk(stmt.orelse, found)
+            _walk(stmt.body, own, found)
+            _walk(stmt.orelse, own, found)
         elif isinstance(stmt, (ir.With, ir.Try)):
-            _walk(stmt.body, found)
+            _walk(stmt.body, own, found)
 
 
 __all__ = ["used"]

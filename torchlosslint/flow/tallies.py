@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.unused import Index, Unit, mentions
-from torchlosslint.flow.values import External, Unknown
+from torchlosslint.flow.values import ClassV, External, Func, Unknown
 from torchlosslint.syntax import ir
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def tell(interpreter: Interpreter) -> None:
     for place, found in interpreter.tallies:
         if place not in seen:
             unit = next((u for u in index.by_file.get(place.path, ()) if place.o in u.ordinals), None)
-            seen[place] = unit is not None and _only_shown(index, unit, place.o, "", 0)
+            plain = unit is not None and _plain(index.modules[place.path])
+            seen[place] = unit is not None and plain and _only_shown(index, unit, place.o, "", 0)
         if seen[place]:
             info = index.modules[place.path]
             frame = Frame(info, interpreter.module_scope(info))
@@ -85,15 +86,14 @@ def _shows(expr: ir.Expr, o: int, name: str, info: ModuleInfo) -> bool:
     """Whether an expression that stands alone shows the counts: `print(...)`, `counts.plot.bar()`."""
     if isinstance(expr, ir.Call):
         func = expr.func
-        prints = isinstance(func, ir.Name) and func.id in _PRINTS and _foreign(info.globals.get(func.id))
-        shown = prints or _plots(expr, info)
+        shown = (isinstance(func, ir.Name) and func.id in _PRINTS) or _plots(expr, info)
         return (shown and not any(_handed_on(a.value, o, name) for a in expr.args)) or _form(expr, o, name)
     return _form(expr, o, name)
 
 
-def _foreign(bound: object) -> bool:
-    """Whether what a name is bound to is not the program's own: a `print` of its own may do anything."""
-    return bound is None or isinstance(bound, External)
+def _plain(info: ModuleInfo) -> bool:
+    """Whether names of Python's own functions mean these: a `print` of the program's own may do anything."""
+    return not any(isinstance(info.globals.get(n), (Func, ClassV)) for n in _PRINTS | _BUILTINS)
 
 
 def _handed_on(expr: ir.Expr, o: int, name: str) -> bool:
