@@ -137,5 +137,5 @@ def test_the_document_names_every_field() -> None:
         (Finding, {"fix"}),
         (Report, {"quiet", "suppressed", "baselined", "fails", "times", "notes"}),
     ):
-        fields = set(kind.__dataclass_fields__) - skip
+        fields = set(kind.__struct_fields__) - skip
         assert {name for name in fields if f"`{name}`" not in text} == set()

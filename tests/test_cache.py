@@ -7,13 +7,13 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 from typing import NoReturn
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from torchlosslint import cache, engine, part
 from torchlosslint.cache import FOLDER, Cache, clean

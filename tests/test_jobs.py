@@ -10,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from test_cache import MODEL, OTHER, SOUND, TRAIN
 
@@ -53,7 +54,8 @@ FOUND = [
 
 def lint(jobs: int, cache: str = "", **changes: object) -> Report:
     settings = Settings(jobs=jobs, **changes)  # type: ignore[arg-type]
-    return replace(engine.lint(("a", "b", "c"), settings, cache=cache), times={})
+    report = engine.lint(("a", "b", "c"), settings, cache=cache)
+    return msgspec.structs.replace(report, times={})
 
 
 def found(report: Report) -> list[tuple[str, str]]:
@@ -89,7 +91,7 @@ def test_a_large_part_on_a_disk_that_is_full(monkeypatch: pytest.MonkeyPatch) ->
     Path("full").touch()
     report = lint(3, "full")
     assert report.notes == ["nothing is kept for the next run: File exists"]
-    assert replace(report, notes=[]) == lint(1)
+    assert msgspec.structs.replace(report, notes=[]) == lint(1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="patches reach only forked workers")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from reports import MODEL, TRAIN, at, finding, report
 
 from torchlosslint.finding import FlowStep, Report

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
+from msgspec.structs import replace
 from reports import MODEL, TRAIN, at, finding, report
 
 from torchlosslint.finding import IN_PART, FlowStep, Location, LossCalls, Report, Skipped

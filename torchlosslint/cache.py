@@ -44,12 +44,11 @@ def default_folder() -> str:
 
 def digest(*parts: bytes | str) -> bytes:
     """A digest of these, in this order."""
-    state = blake2b(digest_size=SIZE)
+    pieces: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "little"))
-        state.update(data)
-    return state.digest()
+        pieces += (b"%d:" % len(data), data)
+    return blake2b(b"".join(pieces), digest_size=SIZE).digest()
 
 
 class Cache:
@@ -175,17 +174,17 @@ def stamp_of(modules: Iterable[str]) -> bytes:
     folders: set[str] = set()
     files: set[str] = set()
     for module in {__name__, *modules}:
-        parts = module.split(".")
-        found = [sys.modules.get(".".join(parts[:n])) for n in range(1, len(parts) + 1)]
+        names = module.split(".")
+        found = [sys.modules.get(".".join(names[:n])) for n in range(1, len(names) + 1)]
         paths = [os.path.abspath(path) for each in found if (path := getattr(each, "__file__", None))]
         folders.update(os.path.dirname(path) for path in paths if os.path.basename(path) == "__init__.py")
         files.update(path for path in paths if os.path.basename(path) != "__init__.py")
     for folder in folders:
-        for top, below, names in os.walk(folder):
+        for top, below, inside in os.walk(folder):
             below[:] = [name for name in below if name != "__pycache__"]
-            files.update(os.path.join(top, name) for name in names if name.endswith(".py"))
-    parts = [sys.version, version("libcst")]
+            files.update(os.path.join(top, name) for name in inside if name.endswith(".py"))
+    parts: list[bytes | str] = [sys.version, version("libcst")]
     for path in sorted(files):
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            parts += [os.path.basename(path), file.read().decode("latin-1")]
+        with contextlib.suppress(OSError), open(path, "rb", buffering=0) as file:
+            parts += [os.path.basename(path), file.read()]
     return digest(*parts)

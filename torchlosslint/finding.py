@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 Severity = Literal["error", "warning", "note"]
 Confidence = Literal["certain", "likely", "possible"]
 CONFIDENCES: tuple[Confidence, ...] = ("possible", "likely", "certain")
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Struct, frozen=True, array_like=True):
     """A span of source. Lines and columns count from 1, columns in code points; `cell` is the
     number of the notebook cell, or None."""
 
@@ -23,24 +23,21 @@ class Location:
     cell: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FlowStep:
+class FlowStep(Struct, frozen=True, array_like=True):
     """One step from the cause to the loss."""
 
     location: Location
     note: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Struct, frozen=True, array_like=True):
     """Replace the span by `text`."""
 
     location: Location
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True, array_like=True):
     """A mechanical change. `safety` is "safe", "unsafe" or "display"."""
 
     safety: str
@@ -48,8 +45,7 @@ class Fix:
     edits: tuple[Edit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, array_like=True):
     """One finding. `message` says what is wrong and why it hurts, `help` what to write instead."""
 
     code: str
@@ -67,39 +63,36 @@ class Finding:
 IN_PART = "too large to follow to the end: losses may be missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True, array_like=True):
     """A file, or a part of the work on it, that was left out, and why."""
 
     path: str
     reason: str
 
 
-@dataclass(slots=True)
-class LossCalls:
+class LossCalls(Struct, array_like=True):
     """How many loss calls were seen, judged, and left unknown; `reasons` lists the unknown ones
     as (path, line, reason)."""
 
     seen: int = 0
     judged: int = 0
     unknown: int = 0
-    reasons: list[tuple[str, int, str]] = field(default_factory=list)
+    reasons: list[tuple[str, int, str]] = []
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct, array_like=True):
     """The outcome of a run: what every format prints. suppressed, baselined: findings that a comment
     or the baseline hides. fails: whether the exit status is 1, where the run has decided that.
     times: seconds by phase, and by the codes of rules. notes: what else the user should know of the run."""
 
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = []
     files_checked: int = 0
     files_parsed: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
+    skipped: list[Skipped] = []
     loss_calls: LossCalls = field(default_factory=LossCalls)
-    quiet: dict[tuple[str, str], int] = field(default_factory=dict)  # (code, what): notes that are not shown
+    quiet: dict[tuple[str, str], int] = {}  # (code, what): notes that are not shown
     suppressed: int = 0
     baselined: int = 0
     fails: bool | None = None
-    times: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    times: dict[str, float] = {}
+    notes: list[str] = []

@@ -34,6 +34,7 @@ class Index:
         self.others: dict[str, bytes] = {}
         self.sizes: dict[str, int] = {}
         self.is_news = False
+        self.newest = time.time_ns() - TICK_NS  # a file that was written later may be written once more
         self.screens: Screens = {}  # of files of this run
         self._before: Screens | None = None  # of those of the last; loaded when something asks
 
@@ -108,8 +109,7 @@ class Index:
             about = os.stat(path)
         except (OSError, ValueError):
             return ()
-        newest = max(about.st_mtime_ns, about.st_ctime_ns)
-        if not stat.S_ISREG(about.st_mode) or newest > time.time_ns() - TICK_NS:
+        if not stat.S_ISREG(about.st_mode) or max(about.st_mtime_ns, about.st_ctime_ns) > self.newest:
             return ()
         return (about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
 

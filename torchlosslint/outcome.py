@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -14,8 +13,7 @@ OUTCOME = "o"
 PACK = "p"
 
 
-@dataclass(slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, array_like=True):
     """What cannot be read or parsed: a file, or a cell of a notebook."""
 
     path: str
@@ -30,19 +28,17 @@ class Trouble:
         return self.path if self.cell is None else f"{self.path}: cell {self.cell}"
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, array_like=True):
     """What a part adds to the report of the run. hidden: findings that are not shown, but may be what a
     suppression is for. times: seconds by phase, and by the codes of rules."""
 
-    report: Report = field(default_factory=Report)
-    hidden: list[Finding] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
-    times: dict[str, float] = field(default_factory=dict)
+    report: Report = msgspec.field(default_factory=Report)
+    hidden: list[Finding] = []
+    troubles: list[Trouble] = []
+    times: dict[str, float] = {}
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(msgspec.Struct, array_like=True):
     """An outcome in the cache, with what it depends on besides its key.
 
     files: further files by key, how findings name them, and digests of their bytes (b"" where they cannot
@@ -52,13 +48,12 @@ class Kept:
     """
 
     outcome: Outcome
-    files: dict[str, tuple[str, bytes, bytes]] = field(default_factory=dict)
-    lookups: list[tuple[str, str, str]] = field(default_factory=list)
+    files: dict[str, tuple[str, bytes, bytes]] = {}
+    lookups: list[tuple[str, str, str]] = []
     steady: bool = True
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(msgspec.Struct, array_like=True):
     """What was seen of a file.
 
     stat: by which its being unchanged is known, () where it is too new to tell. digest: of its bytes.
@@ -71,8 +66,7 @@ class Seen:
     silent: bool
 
 
-@dataclass(slots=True)
-class Packed:
+class Packed(msgspec.Struct, array_like=True):
     """A part in a pack: its key, its outcome, and (encoded) the Bonds."""
 
     key: bytes
@@ -80,26 +74,25 @@ class Packed:
     bonds: msgspec.Raw
 
 
-@dataclass(slots=True)
-class Bonds:
+class Bonds(msgspec.Struct, array_like=True):
     """What an outcome depends on besides its key; see Kept."""
 
     files: dict[str, tuple[str, bytes, bytes]]
     lookups: list[tuple[str, str, str]]
 
 
-@dataclass(slots=True)
-class Pack:
+class Pack(msgspec.Struct, array_like=True):
     """All parts of a root in one entry.
 
     sign: a digest of the root's files and of all that is known of them before an import is looked up. Where
     it is as it was, and so are these, the parts are what they were: files, what the parts and the screen
-    read besides (see Kept); folders, digests of the listings in which names were looked up.
+    read besides (see Kept); listings, a digest of what is in the folders in which names were looked up.
     """
 
     sign: bytes
     files: dict[str, tuple[str, bytes, bytes]]
-    folders: dict[str, bytes]
+    folders: list[str]
+    listings: bytes
     parts: list[Packed]
 
 
@@ -119,6 +112,14 @@ def encode(thing: Kept | Pack | Bonds | Screens | dict[str, Seen]) -> bytes | No
         return _encoder.encode(thing)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def encode_rows(rows: list[object]) -> bytes:
+    """Rows to make a digest of: strings, bytes, what is made of them."""
+    try:
+        return _encoder.encode(rows)
+    except ValueError:  # the name of a file is not text
+        return repr(rows).encode("utf-8", "surrogatepass")
 
 
 def decode_kept(data: bytes) -> Kept | None:

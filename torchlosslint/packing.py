@@ -7,6 +7,7 @@ import again and to open an entry for each part; where little changed, it has mo
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import msgspec
 
@@ -23,6 +24,7 @@ from torchlosslint.outcome import (
     decode_kept,
     decode_pack,
     encode,
+    encode_rows,
 )
 from torchlosslint.program.resolve import Resolver
 from torchlosslint.sources.discovery import Root
@@ -69,14 +71,12 @@ class Packing:
         """Fetch the pack of the last run. seen: keys of the files that can be read. named: by the user."""
         is_named = named.issuperset(self.root.files)
         self.key = digest(os.getcwd(), self.root.path, self.view.common, str(is_named))
-        parts: list[bytes | str] = [repr(self.resolver.roots), str(len(self.root.files))]
+        digest_of, told = self.index.digest, self.view.told
+        rows: list[object] = [self.resolver.roots]
         for key, path in self.shown.items():
-            parts.append(key)
-            parts.append(path)
-            parts.append(self.index.digest(path) if key in seen else b"")
-            parts.append(self.view.told(path, self.worded))
-            parts.append("named" if path in named else "")
-        self.sign = digest(*parts)
+            read = digest_of(path) if key in seen else None
+            rows += (key, path, read, told(path, self.worded), path in named)
+        self.sign = digest(encode_rows(rows))
         data = cache.load(PACK, self.key)
         self.pack = decode_pack(data) if data is not None else None
         if self.pack is not None:
@@ -89,7 +89,7 @@ class Packing:
         return (
             pack is not None
             and pack.sign == self.sign
-            and all(self._listing(folder) == known for folder, known in pack.folders.items())
+            and self._listings(pack.folders) == pack.listings
             and all(self._is_as_it_was(key, *was) for key, was in pack.files.items())
         )
 
@@ -132,9 +132,13 @@ class Packing:
             and told == self.view.told(path, self.worded)
         )
 
-    def _listing(self, folder: str) -> bytes:
-        files, folders = self.resolver.listing(folder)
-        return digest("/".join(sorted(files)), "/".join(sorted(folders)))
+    def _listings(self, folders: Iterable[str]) -> bytes:
+        """A digest of what an import finds in folders."""
+        rows: list[object] = []
+        for folder in folders:
+            files, below = self.resolver.listing(folder)
+            rows += (sorted(files), sorted(below))
+        return digest(encode_rows(rows))
 
     # ---- after it
 
@@ -150,7 +154,7 @@ class Packing:
                 assert packed is not None
             parts.append(packed)
         files.update(self._files)
-        folders = {folder: self._listing(folder) for folder in list(self.resolver.listed())}
-        data = encode(Pack(self.sign, files, folders, parts))
+        folders = list(self.resolver.listed())
+        data = encode(Pack(self.sign, files, folders, self._listings(folders), parts))
         if data is not None:
             cache.store(PACK, self.key, data)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from torchlosslint import baseline
 from torchlosslint.config import Configuration, Settings, nearest
@@ -127,6 +128,8 @@ class Sieve:
         they are. Every comment that would hide it counts as used."""
         out = False
         for at in _places(finding):
+            if at.path in self.silent:
+                continue
             found = self.suppressions(at.path)
             if not found:
                 continue
@@ -146,7 +149,7 @@ class Sieve:
         if path not in self._found:
             self._found[path] = []
             if path in self.silent:
-                return self._found[path]
+                return []
             from torchlosslint.sources.suppressions import has_words, suppressions
 
             source = read(path)

@@ -66,7 +66,9 @@ class Configuration:
         """The settings of a file."""
         known = self._of_files.get(path)
         if known is None:
-            known = self._of_files[path] = self.of(os.path.dirname(path))
+            cut = path.rfind("/")
+            folder = path[:cut] if cut > 0 else os.path.dirname(path)
+            known = self._of_files[path] = self.of(folder)
         return known
 
     def met(self) -> list[Settings]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from torchlosslint.finding import Skipped
 from torchlosslint.sources.decode import SourceError, is_file
@@ -17,7 +18,7 @@ from torchlosslint.sources.listing import Listing, listing_of
 _NEVER = {"__pycache__", "__pypackages__", "node_modules"}  # hidden folders go without being named here
 # Left out unless they are packages: a package may well be called `dist`.
 _OUTPUT = {"build": "build output", "dist": "build output", "site-packages": "installed packages"}
-_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+_ENVIRONMENT = frozenset(("pyvenv.cfg", "conda-meta"))
 
 
 class DiscoveryError(Exception):
@@ -81,7 +82,9 @@ def discover(
             files = _walk(path, found, excluding)
             if not files and len(found.errors) == failures:
                 found.skipped.append(Skipped(path, "no Python files in this folder"))
-            by_root.setdefault(path, []).extend(_fresh(files, seen))
+            if len(given) > 1:
+                files = _fresh(files, seen)
+            by_root.setdefault(path, []).extend(files)
         elif not is_file(path):
             raise DiscoveryError(f"neither a file nor a folder: {path}")
         elif (reason := _not_python(path)) or (excluding is not None and (reason := excluding.named(path))):
@@ -148,12 +151,13 @@ def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> li
     files: list[str] = []
     links: list[str] = []
     stack = [root]
+    is_normal = os.path.normpath(root) == root
     while stack:
         folder = stack.pop()
         prefix = "" if folder == "." else folder if folder.endswith("/") else folder + "/"
         try:
             with os.scandir(folder) as entries:
-                inside = sorted(entries, key=lambda entry: entry.name)
+                inside = sorted(entries, key=_name)
         except OSError as error:
             # A folder that vanished meanwhile has nothing to say; one that is closed to us does.
             if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
@@ -161,11 +165,12 @@ def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> li
                 found.errors.append(SourceError(folder, 1, 1, f"cannot read the folder: {reason}"))
             continue
         names = {entry.name for entry in inside}
-        if os.path.normpath(folder) == folder:
+        if is_normal:
             found.listings["" if folder == "." else folder] = listing_of(inside)
-        if folder != root and (reason := _unwanted(os.path.basename(folder), names)):
+        if folder != root and (reason := _unwanted(folder.rpartition("/")[2], names)):
             found.skipped.append(Skipped(folder, reason))
             continue
+        left_out = excluding.inside(folder, names) if excluding is not None else None
         below: list[str] = []
         for entry in inside:
             name = entry.name
@@ -173,11 +178,12 @@ def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> li
                 continue
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
-                if excluding is not None and (is_folder or name.endswith((".py", ".ipynb"))):
-                    if reason := excluding.reason(prefix + name, is_folder):
+                is_program = name.endswith((".py", ".ipynb"))
+                if left_out is not None and (is_folder or is_program):
+                    if reason := left_out(prefix + name, is_folder):
                         found.skipped.append(Skipped(prefix + name, reason))
                         continue
-                if name.endswith((".py", ".ipynb")):
+                if is_program:
                     if entry.is_symlink():
                         links.append(prefix + name)
                         continue
@@ -202,8 +208,11 @@ def _walk(root: str, found: Discovery, excluding: Excluding | None = None) -> li
     return files
 
 
+_name = attrgetter("name")
+
+
 def _unwanted(name: str, inside: set[str]) -> str:
     """Why a folder below a root is left out, "" if it is not."""
-    if any(mark in inside for mark in _ENVIRONMENT):
+    if not _ENVIRONMENT.isdisjoint(inside):
         return "virtual environment"
     return "" if "__init__.py" in inside else _OUTPUT.get(name, "")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from torchlosslint.patterns import refused
 
+# Of an entry's path, and whether it is a folder: why it is left out, "" if it is not.
+Reason = Callable[[str, bool], str]
 Rows = tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -20,8 +22,9 @@ class Excluding(Protocol):
     def enter(self, root: str) -> None:
         """A folder of the command line is looked at now."""
 
-    def reason(self, path: str, is_folder: bool) -> str:
-        """Why it is left out, "" if it is not."""
+    def inside(self, folder: str, names: Collection[str]) -> Reason | None:
+        """What tells of the entries of a folder below the root why they are left out; None where none is.
+        names: of all entries."""
 
     def named(self, path: str) -> str:
         """The same for a file that the user named."""
@@ -73,40 +76,46 @@ class Exclusion:
         self.patterns = patterns
         self.git = git
         self.force = force
-        self._own: dict[str, list[Matcher]] = {}
-        self._git: dict[str, Sequence[Matcher]] = {}
         self._chains: dict[str, tuple[Matcher, ...] | None] = {}  # None: in no repository
-        self._off = ("", False, False)  # a root, and whether it is itself what either would leave out
+        self._root = (".", os.getcwd())  # the one that is looked at, as it is given and absolute
+        self._off = (False, False)  # whether the root is itself what either would leave out
 
     def enter(self, root: str) -> None:
         """A folder of the command line is linted although it is excluded itself, or ignored by git:
         what leaves it out does not count below it."""
-        self._own.clear()
-        self._git.clear()
         folder = os.path.abspath(root)
+        self._root = (root, folder)
         if os.path.dirname(folder) != folder:
             own = [matcher(*row) for row in self.patterns(root)]
             out = _says(own, _posix(folder), True)
             git = self.git(root) and _says(self._chain(os.path.dirname(folder)), _posix(folder), True)
-            self._off = (root, out, git)
+            self._off = (out, git)
 
-    def reason(self, path: str, is_folder: bool) -> str:
-        """Why a file or folder below a root is left out, "" if it is not."""
-        folder = os.path.dirname(path)
-        own = self._own.get(folder)
-        if own is None:
-            own = self._own[folder] = [] if self._off[1] else [matcher(*row) for row in self.patterns(folder)]
-        git = self._git.get(folder)
-        if git is None:
-            git = self._git[folder] = (
-                self._chain(os.path.abspath(folder or ".")) if self.git(folder) and not self._off[2] else ()
-            )
+    def inside(self, folder: str, names: Collection[str]) -> Reason | None:
+        """See Excluding."""
+        own = () if self._off[0] else [matcher(*row) for row in self.patterns(folder)]
+        git: Sequence[Matcher] = ()
+        if self.git(folder) and not self._off[1]:
+            git = self._chain(self._absolute(folder), names)
         if not own and not git:
-            return ""
-        full = _posix(os.path.abspath(path))
-        if _says(own, full, is_folder):
-            return "excluded by the configuration"
-        return "ignored by git" if _says(git, full, is_folder) else ""
+            return None
+
+        def reason(path: str, is_folder: bool) -> str:
+            full = _posix(os.path.abspath(path))
+            if _says(own, full, is_folder):
+                return "excluded by the configuration"
+            return "ignored by git" if _says(git, full, is_folder) else ""
+
+        return reason
+
+    def _absolute(self, folder: str) -> str:
+        """A folder below the root, absolute: of thousands of folders, each is quick."""
+        root, top = self._root
+        if os.sep != "/" or top == "/":
+            return os.path.abspath(folder)
+        if folder == root:
+            return top
+        return f"{top}/{folder}" if root == "." else top + folder[len(root) :]
 
     def named(self, path: str) -> str:
         """Why a file that the user named is left out, "" if it is not."""
@@ -119,10 +128,18 @@ class Exclusion:
         out = bool(own) and _says(own, _posix(os.path.abspath(path)), False)
         return "excluded by the configuration" if out else ""
 
-    def _chain(self, folder: str) -> tuple[Matcher, ...]:
-        """The .gitignore files from the repository's top down to a folder; none outside a repository."""
+    def _chain(self, folder: str, names: Collection[str] | None = None) -> tuple[Matcher, ...]:
+        """The .gitignore files from the repository's top down to a folder; none outside a repository.
+        names: what is in the folder, where that is known."""
+        if names is not None and ".git" not in names and folder not in self._chains:
+            parent = os.path.dirname(folder)
+            if parent in self._chains:  # the usual case of a walk, without a word to the file system
+                known = self._chains[parent]
+                if known is not None and ".gitignore" in names:
+                    known = (*known, *_matchers(folder, os.path.join(folder, ".gitignore")))
+                self._chains[folder] = known
         climbed: list[str] = []
-        known: tuple[Matcher, ...] | None = None
+        known = None
         while True:
             if folder in self._chains:
                 known = self._chains[folder]
