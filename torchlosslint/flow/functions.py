@@ -38,7 +38,7 @@ MAX_OUTSIDE = 400  # names read by a call that is remembered
 
 # A function that took this many steps, and in all its runs neither reached a loss nor made a tensor or an
 # object nor changed anything, is not run again: it is about scores of a game, not of a network.
-IDLE_STEPS = 1500
+IDLE_STEPS = 300
 NOTABLE_STEPS = 40
 NEVER_IDLE = -1 << 40
 
@@ -69,20 +69,21 @@ def call_function(
             m.outside.extend(entry.names)
         m.memory.helped(id(func.node))
         return again(entry.result)
-    start, reports, outer = fresh_uid(), m.reports, m.outside
+    start, reports, cuts, outer = fresh_uid(), m.reports, m.cuts, m.outside
     m.outside = []
     try:
         result, entered = _run(m, func, args, kwargs, place, caller)
         clock = m.journal.clock
         if (
             m.reports == reports
+            and m.cuts == cuts
             and not m.exhausted()
             and clock.oldest_since(start) > start
             and portable(result, entered, start)
             and len(m.outside) < MAX_OUTSIDE
         ):
-            given = [*args[1:], *kwargs.values()]
-            m.memory.calls[key] = Entry(fresh_uid(), m.outside, given, result)
+            held = (*args[1:], *kwargs.values(), *func.defaults.values())
+            m.memory.calls[key] = Entry(fresh_uid(), m.outside, held, result)
     finally:
         if outer is not None:
             outer.extend(m.outside)
@@ -119,6 +120,7 @@ def _run(
     if m.exhausted():
         return Unknown("the limit of steps was reached"), {}
     if len(m.stack) > MAX_DEPTH or m.stack.count(ident) >= MAX_RECURSION:
+        m.cuts += 1
         return Unknown("a recursive or very deep call"), {}
     if m.idle.get(ident, 0) > IDLE_STEPS:
         return Unknown("a function that was followed often and gave only numbers"), {}
@@ -146,6 +148,7 @@ def _run(
             if node.is_generator:
                 result = _generator(m, frame, place)
     except RecursionError:
+        m.cuts += 1
         # Deep expressions in deep calls. What the call wrote so far stays.
         while len(m.journal.layers) > layers:
             m.journal.commit()

@@ -196,7 +196,8 @@ def _two_passes(
                 continue
             grown = _grown(old, middle[ident], now)
             if grown is None and _unsteady(middle[ident], now):
-                grown = TupleV((StarV(tuple(flat(list(now.items or old.items)))),))  # type: ignore[union-attr]
+                held = now.items or (old.items if isinstance(old, TupleV) else ())  # type: ignore[union-attr]
+                grown = TupleV((StarV(tuple(flat(list(held)))),))
             if grown is not None:
                 m.write(target, key, grown)
     return RETURN if status == RETURN and not _may_fall_through(s) else NORMAL

@@ -109,6 +109,7 @@ class Machine:
         self.memory = Memory()
         self.idle: dict[int, int] = {}  # steps that functions took which gave only numbers, by id of the node
         self.reports = 0  # losses and events reached so far
+        self.cuts = 0  # calls that were too deep to be followed
         self.declared: Declarations | None = None  # what the user's configuration says of losses and models
         self.entry = 0  # entry points begun
         self.uncalled = False  # whether this one is a function that nothing calls
