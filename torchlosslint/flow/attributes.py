@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow import nn_modules
 from torchlosslint.flow.facts import choose, negations
-from torchlosslint.flow.ops import normalise
+from torchlosslint.flow.ops import METHODS, normalise
+from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     TRUE,
@@ -210,9 +211,6 @@ _TENSOR_SAME = frozenset({"data", "T", "mT", "H", "real", "grad"})
 
 
 def _of_tensor(m: Machine, obj: Tensor, name: str, place: Place) -> Value:
-    from torchlosslint.flow.ops import METHODS
-    from torchlosslint.flow.ops.call import OpCall
-
     if name in _TENSOR_SAME and name in METHODS:
         return METHODS[name](OpCall([obj], {}, place))
     if name == "shape":

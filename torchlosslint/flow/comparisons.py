@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torchlosslint.flow.facts import at_least, contains, equals
+from torchlosslint.flow.facts import at_least, choose, contains, equals
 from torchlosslint.flow.ops import binary as tensor_binary
 from torchlosslint.flow.scope import Frame
 from torchlosslint.flow.tables import compared
@@ -35,8 +35,6 @@ from torchlosslint.flow.operators import constants, op_call
 
 
 def from_outcomes(outcomes: list[tuple[Any, bool]]) -> Value:
-    from torchlosslint.flow.facts import choose
-
     return choose([(g, TRUE if b else FALSE) for g, b in outcomes])
 
 
@@ -119,7 +117,6 @@ def _equal(m: Machine, left: Value, right: Value, identity: bool) -> bool | Choi
 
 
 def _contains(m: Machine, left: Value, right: Value) -> bool | Choice | None:
-    from torchlosslint.flow.facts import choose
     from torchlosslint.flow.iteration import content
 
     if (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow import nn_modules, tables
-from torchlosslint.flow.facts import choose
+from torchlosslint.flow.facts import choose, equals
 from torchlosslint.flow.iteration import content, flat
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
@@ -117,8 +117,6 @@ def _dict_item(m: Machine, obj: DictV, index: Value) -> Value:
             return m.read(obj.attrs["rest"])
         return Unknown("a key that was never assigned", ("item", obj.serial, index.value))
     if isinstance(index, Unknown):
-        from torchlosslint.flow.facts import equals
-
         options: list[tuple[frozenset[object], Value]] = []
         for key, value in obj.attrs.items():
             if isinstance(key, tuple) and key[0] == "k":
@@ -155,8 +153,6 @@ def _sequence_item(m: Machine, obj: Value, held: Value, index: Value, place: Pla
     if not pool or len(pool) > 16:
         return m.unknown("an item under an unknown index")
     if isinstance(index, Unknown) and not starred:
-        from torchlosslint.flow.facts import equals
-
         return m.read(choose([(equals(index, i, True), v) for i, v in enumerate(pool)]))
     first = pool[0]
     if all(v == first for v in pool):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlosslint.flow.domain import DATA, FROM_DATA, INDICES, NUMBER, Domain
+from torchlosslint.flow.facts import choose
 from torchlosslint.flow.ops.indexing import row
 from torchlosslint.flow.ops.shapes import axis_after_insert, rank
 from torchlosslint.flow.ops.support import unflagged
@@ -131,8 +132,6 @@ def sample(m: Machine, source: Value, place: Place, depth: int = 0) -> Value | N
     if depth > 4:
         return None
     if isinstance(source, Choice):
-        from torchlosslint.flow.facts import choose
-
         found = [(g, sample(m, v, place, depth + 1)) for g, v in source.alts if m.consistent(g)]
         return choose([(g, v) for g, v in found if v is not None]) if all(v for _, v in found) else None
     if isinstance(source, ExtObj):
@@ -265,8 +264,6 @@ def _steps(m: Machine, transform: Value | None) -> list[Value]:
 def collated(m: Machine, value: Value, size: Any, place: Place) -> Value:
     """`size` samples as one batch: tensors, arrays and numbers stacked, tuples and dicts item by item."""
     if isinstance(value, Choice):
-        from torchlosslint.flow.facts import choose
-
         return choose([(g, collated(m, v, size, place)) for g, v in value.alts])
     if isinstance(value, Tensor):
         return _stacked(value, size)

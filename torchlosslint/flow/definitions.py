@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlosslint.flow.machine import NORMAL
 from torchlosslint.flow.ops import normalise
+from torchlosslint.flow.ops.call import items
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.training import is_mode
 from torchlosslint.flow.values import (
@@ -245,8 +246,6 @@ def _star(m: Machine, info: ModuleInfo, frame: Frame) -> None:
     public = info.globals.get("__all__")
     names: list[str] | None = None
     if public is not None:
-        from torchlosslint.flow.ops.call import items
-
         listed = items(public)
         if listed is not None and all(isinstance(v, Const) for v in listed):
             names = [str(v.value) for v in listed if isinstance(v, Const)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from torchlosslint.flow import names
+from torchlosslint.flow import containers, iteration, loops, names
 from torchlosslint.flow.comparisons import compare, from_outcomes
 from torchlosslint.flow.definitions import make_function
-from torchlosslint.flow.facts import narrow
+from torchlosslint.flow.facts import choose, disjoin, narrow
 from torchlosslint.flow.operators import binary, constant, op_call
 from torchlosslint.flow.ops import unary as tensor_unary
+from torchlosslint.flow.ops.indexing import SliceV
 from torchlosslint.flow.python_methods import make_set
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.values import (
@@ -38,14 +39,14 @@ if TYPE_CHECKING:
 
 def evaluate(m: Machine, expr: ir.Expr, frame: Frame) -> Value:
     """The value of an expression."""
-    handler = _HANDLERS.get(type(expr))
-    if handler is None:
-        return m.unknown("an expression that is not followed")
-    return handler(m, expr, frame)
+    return _HANDLERS[type(expr)](m, expr, frame)
 
 
 def _name(m: Machine, e: ir.Name, frame: Frame) -> Value:
-    value = names.lookup(m, e.id, frame)
+    # Most are variables of the function at hand.
+    value = None if frame.globals_ else frame.scope.names.get(e.id)
+    if value is None:
+        value = names.lookup(m, e.id, frame)
     return narrow(value, m.facts) if type(value) is Choice else value
 
 
@@ -54,7 +55,7 @@ def _const(m: Machine, e: ir.Const, frame: Frame) -> Value:
 
 
 def _attr(m: Machine, e: ir.Attr, frame: Frame) -> Value:
-    obj = evaluate(m, e.value, frame)
+    obj = _HANDLERS[type(e.value)](m, e.value, frame)
     if type(obj) is Instance:  # most are `self.x` of something that was written
         held = obj.attrs.get(e.attr)
         if held is not None and type(held) is not Choice and e.attr != "items":
@@ -65,27 +66,30 @@ def _attr(m: Machine, e: ir.Attr, frame: Frame) -> Value:
 
 
 def _call(m: Machine, e: ir.Call, frame: Frame) -> Value:
-    callee = evaluate(m, e.func, frame)
+    callee = _HANDLERS[type(e.func)](m, e.func, frame)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
+    spreading = False
     for arg in e.args:
-        value = evaluate(m, arg.value, frame)
-        if arg.star == 1:
-            _spread(m, value, args)
-        elif arg.star == 2:
-            _spread_keywords(m, value, kwargs)
-        elif arg.name is not None:
-            kwargs[arg.name] = value
+        expr = arg.value
+        value = _HANDLERS[type(expr)](m, expr, frame)
+        if not arg.star:
+            if arg.name is None:
+                args.append(value)
+            else:
+                kwargs[arg.name] = value
         else:
-            args.append(value)
-    m.calling, m.spreading = e.func, any(arg.star for arg in e.args)
+            spreading = True
+            if arg.star == 1:
+                _spread(m, value, args)
+            else:
+                _spread_keywords(m, value, kwargs)
+    m.calling, m.spreading = e.func, spreading
     return m.call(callee, args, kwargs, Place(frame.module.path, e.o), frame)
 
 
 def _spread(m: Machine, value: Value, args: list[Value]) -> None:
-    from torchlosslint.flow.iteration import content
-
-    held = content(m, value)
+    held = iteration.content(m, value)
     if isinstance(held, TupleV) and len(args) <= MAX_PARTS:
         args.extend(held.items)
     elif isinstance(held, Choice) and all(isinstance(v, TupleV) for _, v in held.alts):
@@ -107,18 +111,14 @@ def _spread_keywords(m: Machine, value: Value, kwargs: dict[str, Value]) -> None
 
 
 def _sub(m: Machine, e: ir.Sub, frame: Frame) -> Value:
-    from torchlosslint.flow.containers import get_item
-
-    obj = evaluate(m, e.value, frame)
-    index = evaluate(m, e.index, frame)
+    obj = _HANDLERS[type(e.value)](m, e.value, frame)
+    index = _HANDLERS[type(e.index)](m, e.index, frame)
     m.frame = frame
-    value = get_item(m, obj, index, Place(frame.module.path, e.o), frame)
+    value = containers.get_item(m, obj, index, Place(frame.module.path, e.o), frame)
     return narrow(value, m.facts) if type(value) is Choice else value
 
 
 def _slice(m: Machine, e: ir.Slice, frame: Frame) -> Value:
-    from torchlosslint.flow.ops.indexing import SliceV
-
     parts = [evaluate(m, p, frame) if p is not None else NONE for p in (e.lower, e.upper, e.step)]
     return SliceV(*parts)
 
@@ -147,8 +147,6 @@ def _list(m: Machine, e: ir.List | ir.Set, frame: Frame) -> Value:
 
 def _dict(m: Machine, e: ir.Dict, frame: Frame) -> Value:
     obj = DictV(Place(frame.module.path, e.o))
-    from torchlosslint.flow.containers import set_item
-
     place = Place(frame.module.path, e.o)
     for key, value in zip(e.keys, e.values, strict=False):
         item = evaluate(m, value, frame)
@@ -159,7 +157,7 @@ def _dict(m: Machine, e: ir.Dict, frame: Frame) -> Value:
             else:
                 m.write(obj.attrs, "open", TRUE)
         else:
-            set_item(m, obj, evaluate(m, key, frame), item, place, frame)
+            containers.set_item(m, obj, evaluate(m, key, frame), item, place, frame)
     return obj
 
 
@@ -180,14 +178,12 @@ def _comp(m: Machine, e: ir.Comp, frame: Frame) -> Value:
     place = Place(frame.module.path, e.o)
     if e.kind == "dict":
         obj = DictV(place)
-        from torchlosslint.flow.containers import set_item
-
         for key, value in zip(keys, rows, strict=False):
             if isinstance(value, StarV):
                 m.write(obj.attrs, "open", TRUE)
                 m.write(obj.attrs, "rest", value.items[0])
             else:
-                set_item(m, obj, key, value, place, frame)
+                containers.set_item(m, obj, key, value, place, frame)
         return obj
     out = ListV(place)
     m.write(out.attrs, "items", TupleV(tuple(rows)))
@@ -197,8 +193,6 @@ def _comp(m: Machine, e: ir.Comp, frame: Frame) -> Value:
 
 
 def _comp_for(m: Machine, e: ir.Comp, depth: int, frame: Frame, rows: list[Value], keys: list[Value]) -> None:
-    from torchlosslint.flow.loops import counted
-
     if depth == len(e.fors):
         if e.kind == "dict":
             keys.append(evaluate(m, e.elt, frame))
@@ -207,7 +201,7 @@ def _comp_for(m: Machine, e: ir.Comp, depth: int, frame: Frame, rows: list[Value
             rows.append(evaluate(m, e.elt, frame))
         return
     part = e.fors[depth]
-    seen = counted(m, evaluate(m, part.iter, frame), Place(frame.module.path, e.o))
+    seen = loops.counted(m, evaluate(m, part.iter, frame), Place(frame.module.path, e.o))
     for item in seen.items:
         group = item.items if isinstance(item, StarV) else (item,)
         inner: list[Value] = []
@@ -292,8 +286,6 @@ def _boolop(m: Machine, e: ir.BoolOp, frame: Frame) -> Value:
         return left
     if not stays:
         return evaluate(m, e.right, frame)
-    from torchlosslint.flow.facts import choose, disjoin
-
     saved = m.facts
     m.facts = saved | disjoin(goes)
     right = evaluate(m, e.right, frame)
@@ -332,8 +324,6 @@ def _compare(m: Machine, e: ir.Compare, frame: Frame) -> Value:
 
 def _ifexp(m: Machine, e: ir.IfExp, frame: Frame) -> Value:
     outcomes = m.truth(evaluate(m, e.test, frame))
-    from torchlosslint.flow.facts import disjoin
-
     yes = [g for g, b in outcomes if b]
     no = [g for g, b in outcomes if not b]
     if not no:
@@ -355,9 +345,7 @@ def _await(m: Machine, e: ir.Await, frame: Frame) -> Value:
 def _yield(m: Machine, e: ir.Yield, frame: Frame) -> Value:
     value = evaluate(m, e.value, frame) if e.value is not None else Const(None)
     if e.is_from:
-        from torchlosslint.flow.iteration import elements, flat
-
-        frame.yields.extend(flat(elements(m, value, Place(frame.module.path, e.o)).items))
+        frame.yields.extend(iteration.flat(iteration.elements(m, value, Place(frame.module.path, e.o)).items))
     else:
         frame.yields.append(value)
     return m.unknown("sent into a generator")

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torchlosslint.flow import attributes, between, calls, expressions, functions, instances, statements
+from torchlosslint.flow import (
+    attributes,
+    between,
+    calls,
+    expressions,
+    functions,
+    instances,
+    nn_modules,
+    statements,
+)
 from torchlosslint.flow.facts import TRUTH, alternatives, choose, compatible, source, truthy
 from torchlosslint.flow.iteration import length
 from torchlosslint.flow.machine import MAX_STEPS, METHOD_STEPS, Machine
@@ -177,12 +186,10 @@ class Interpreter(Machine):
         return out
 
     def _run_method(self, func: Func, receiver: Value, place: Place, frame: Frame) -> None:
-        from torchlosslint.flow.nn_modules import set_mode
-
         kwargs: dict[str, Value] = {}
         name = func.qualname.rsplit(".", 1)[-1]
         if isinstance(receiver, Instance):
-            set_mode(self, receiver, name not in _EVALUATION)
+            nn_modules.set_mode(self, receiver, name not in _EVALUATION)
             between.used(self, receiver)
             if name == "compute_loss" and "model" in receiver.attrs:
                 # Hugging Face's Trainer hands its own model to this hook.

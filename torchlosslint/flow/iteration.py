@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlosslint.flow.datasets import LOADERS, batch
+from torchlosslint.flow.facts import alternatives, choose
 from torchlosslint.flow.ops import index as tensor_index
 from torchlosslint.flow.ops.call import OpCall
 from torchlosslint.flow.ops.indexing import row
@@ -190,8 +191,6 @@ def _starred(value: TupleV) -> bool:
 def unpacked(m: Machine, value: Value, count: int, star: int | None, place: Place) -> list[Value]:
     """`count` values out of one, the one at `star` taking the rest as a list."""
     if isinstance(value, Choice):
-        from torchlosslint.flow.facts import alternatives, choose
-
         live = alternatives(value, m.facts)
         columns = [(g, unpacked(m, v, count, star, place)) for g, v in live]
         return [choose([(g, c[i]) for g, c in columns]) for i in range(count)]

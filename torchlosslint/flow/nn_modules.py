@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlosslint.flow import datasets, devices, distributions, models, tables
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.domain import RAW
+from torchlosslint.flow.facts import choose
 from torchlosslint.flow.state import MISSING
 from torchlosslint.flow.values import (
     FALSE,
@@ -299,8 +300,6 @@ def fill(m: Machine, obj: Obj, args: list[Value], kwargs: dict[str, Value]) -> N
     for arg in args:
         if isinstance(arg, StarV) and len(arg.items) == 1 and isinstance(arg.items[0], Choice):
             # `*layers` where the list is one of several: as many Sequentials.
-            from torchlosslint.flow.facts import choose
-
             inner = arg.items[0]
             before = tuple(flattened)
             after = tuple(args[args.index(arg) + 1 :])

@@ -10,6 +10,7 @@ from torchlosslint.flow.constructions import computed
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, flat, length
 from torchlosslint.flow.memo import copied
+from torchlosslint.flow.names import lookup
 from torchlosslint.flow.operators import constant
 from torchlosslint.flow.ops import FUNCTIONS, normalise
 from torchlosslint.flow.ops.call import OpCall
@@ -88,8 +89,6 @@ def _super(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -
     here: Frame | None = frame
     if len(args) == 2 and isinstance(args[0], ClassV):
         return Super(args[1], args[0])
-    from torchlosslint.flow.names import lookup
-
     owner = lookup(m, "__class__", frame)
     while here is not None and here.self_value is None:
         here = here.caller
@@ -355,8 +354,6 @@ def _eval(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) ->
     if args and isinstance(args[0], Const) and isinstance(args[0].value, str):
         parts = args[0].value.strip().removesuffix("()").split(".")
         if all(p.isidentifier() for p in parts):
-            from torchlosslint.flow.names import lookup
-
             value = lookup(m, parts[0], frame)
             for part in parts[1:]:
                 value = m.get_attr(value, part, place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torchlosslint.flow import definitions, loops, training
-from torchlosslint.flow.facts import disjoin, equals
+from torchlosslint.flow import containers, definitions, iteration, loops, training
+from torchlosslint.flow.facts import choose, disjoin, equals
 from torchlosslint.flow.iteration import grows
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN, Machine
 from torchlosslint.flow.operators import binary
@@ -389,13 +389,9 @@ def _delete(m: Machine, s: ir.Delete, frame: Frame) -> int:
             if target.id in frame.scope.names:
                 m.write(frame.scope.names, target.id, MISSING)
         elif type(target) is ir.Attr:
-            from torchlosslint.flow.containers import delete_attr
-
-            delete_attr(m, m.eval(target.value, frame), target.attr)
+            containers.delete_attr(m, m.eval(target.value, frame), target.attr)
         elif type(target) is ir.Sub:
-            from torchlosslint.flow.containers import delete_item
-
-            delete_item(m, m.eval(target.value, frame), m.eval(target.index, frame))
+            containers.delete_item(m, m.eval(target.value, frame), m.eval(target.index, frame))
     return NORMAL
 
 
@@ -449,15 +445,13 @@ def assign(m: Machine, target: ir.Expr, value: Value, frame: Frame) -> None:
     elif isinstance(target, (ir.Tuple, ir.List)):
         unpack(m, target.items, value, frame)
     elif isinstance(target, ir.Sub):
-        from torchlosslint.flow.containers import set_item
-
         place = Place(frame.module.path, target.o)
         obj = m.eval(target.value, frame)
         index = m.eval(target.index, frame)
         if isinstance(obj, Tensor):
             m.assign(target.value, stored(obj, index, value), frame)
         else:
-            set_item(m, obj, index, value, place, frame)
+            containers.set_item(m, obj, index, value, place, frame)
     elif isinstance(target, ir.Starred):
         assign(m, target.value, value, frame)
 
@@ -479,21 +473,14 @@ def assign_name(m: Machine, name: str, value: Value, frame: Frame) -> None:
 
 def unpack(m: Machine, targets: list[ir.Expr], value: Value, frame: Frame) -> None:
     """Bind several targets to the elements of a value."""
-    from torchlosslint.flow.iteration import unpacked
-
     star = next((i for i, t in enumerate(targets) if type(t) is ir.Starred), None)
-    for target, item in zip(
-        targets,
-        unpacked(m, value, len(targets), star, Place(frame.module.path, targets[0].o if targets else 0)),
-        strict=False,
-    ):
+    place = Place(frame.module.path, targets[0].o if targets else 0)
+    for target, item in zip(targets, iteration.unpacked(m, value, len(targets), star, place), strict=False):
         assign(m, target, item, frame)
 
 
 def returned(m: Machine, frame: Frame, base: Guard, status: int) -> Value:
     """The value of a finished body; joins what its early returns had written."""
-    from torchlosslint.flow.facts import choose
-
     returns = frame.returns
     if frame.return_diffs:
         own = id(frame.scope.names)

@@ -9,7 +9,6 @@ from torchlosslint.flow import averages, devices, optimizers
 from torchlosslint.flow.datasets import LOADERS
 from torchlosslint.flow.values import (
     FALSE,
-    NO_ROOTS,
     TRUE,
     VAGUE,
     Choice,
@@ -259,18 +258,23 @@ def marked(value: Value, root: tuple[str, object]) -> Value:
     )
 
 
+_INSIDE = frozenset({"module", "leaf", "unknown"})  # roots that a module's own stand for, seen from outside
+
+
 def from_module(m: Machine, result: Value, module: ExtObj | Instance, args: list[Value]) -> Value:
     """What a module gives: its gradient leads through the module, whatever it has inside."""
     optimizers.called(m, module, result)
-    before = NO_ROOTS.union(*(roots_of(a) for a in args))
-    given = frozenset({VAGUE}) if any(vague(a) for a in args) else NO_ROOTS
-    own = ("module", module.serial)
+    around: set[tuple[str, Any]] = {("module", module.serial)}
+    for arg in args:
+        around |= roots_of(arg)
+        if vague(arg):
+            around.add(VAGUE)
 
     def change(tensor: Tensor) -> Tensor:
         if tensor.grad is False:
             return tensor
         # All that went in counts, for what happens inside may not be followed to the end.
-        kept = frozenset(r for r in tensor.roots if r[0] not in ("module", "leaf", "unknown"))
-        return devices.placed(m, tensor.with_(roots=kept | before | given | {own}), module)
+        roots = around.union([r for r in tensor.roots if r[0] not in _INSIDE])
+        return devices.placed(m, tensor.with_(roots=frozenset(roots)), module)
 
     return _mapped(result, change)

@@ -225,8 +225,21 @@ def made(
     """A new tensor from `before` and others: merged gradient and role; a longer trail if there is a note."""
     operands = [before, *others]
     tensors = [v for v in operands if type(v) is Tensor]
-    grad, cut = gradient(call, operands)
     first = tensors[0] if tensors else None
+    if len(tensors) == len(operands) == 1 and first is not None:
+        # One operand, as of most operations: what `gradient`, `role` and `roots` would say.
+        grad, cut, part_of_program = first.grad, "", first.role if first.role in _ROLES else ""
+        found = first.roots
+        if grad is False:
+            cut = first.cut
+        elif vague(first):
+            found = found | {VAGUE}
+        if grad is not False and call.no_grad:
+            grad, cut = False, "no_grad"
+    else:
+        grad, cut = gradient(call, operands)
+        part_of_program = role(operands)
+        found = roots(operands)
     if first is not None and "numpy" in first.dom.flags and all("numpy" in t.dom.flags for t in tensors):
         dom = flagged(dom, "numpy")
     if type(before) is Tensor:
@@ -234,14 +247,13 @@ def made(
     trail = first.trail if first is not None else None
     if note:
         trail = Step(trail, call.place, note, dom, call.layer)
-    found = roots(operands)
     made = Tensor(
         dom,
         first.dtype if first is not None else None,
         first.shape if first is not None else None,
         grad,
         cut,
-        role(operands),
+        part_of_program,
         trail,
         changes.pop("uid", None),
         None,
@@ -252,6 +264,9 @@ def made(
     if first is not None and first.device and all(t.device == first.device for t in tensors):
         made.device = first.device
     return made
+
+
+_ROLES = frozenset({"loss", "model", "data", "noise"})
 
 
 def part(tensor: Tensor, **changes: Any) -> Tensor:
