@@ -40,8 +40,8 @@ WITHOUT = {
     "contracts": ("libcst", "click", "msgspec"),
     "rules": ("libcst", "click"),
     "runtime": ("libcst", "click"),
-    "sources": ("libcst", "click", "msgspec"),
-    "report": ("libcst", "click", "msgspec"),
+    "sources": ("libcst", "click"),
+    "report": ("libcst", "click"),
 }
 
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torchlosslint.flow import averages
-from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import MAX_UNROLL, Elements, elements, flat
 from torchlosslint.flow.machine import BREAK, CONTINUE, NORMAL, RAISE, RETURN
 from torchlosslint.flow.scope import Frame
+from torchlosslint.flow.settling import bound, grown, grown_choice, is_number, settled, unsteady
 from torchlosslint.flow.state import MISSING, Diff
-from torchlosslint.flow.training import is_sum, over_batches
+from torchlosslint.flow.training import over_batches
 from torchlosslint.flow.values import (
     COUNTER,
-    GROWN,
     Bound,
     Choice,
     Const,
-    DictV,
     ExtObj,
     Guard,
-    ListV,
     Place,
     StarV,
     SymInt,
@@ -56,7 +53,7 @@ def exec_for(m: Machine, s: ir.For, frame: Frame) -> int:
     exits, frame.loop_exits = frame.loop_exits, []
     batches = over_batches(iterable)
     if not m.loops:
-        names = _bound(s.target)
+        names = bound(s.target)
         m.counter = (frame, names[0]) if names else None
     m.loops.append((batches, averages.identity(iterable)))
     if known:
@@ -121,28 +118,43 @@ def _widened(
     m: Machine, s: ir.For | ir.While, seen: Elements | None, frame: Frame, batches: bool = False
 ) -> int:
     """Two passes: what the first wrote and still changes is unknown in the second; lists that
-    grew hold the first pass's additions any number of times, then the second's. Of batches, of which
-    no program does something else with the last, one pass may do."""
+    grew hold the first pass's additions any number of times, then the second's. Where the elements differ
+    by their index alone, and of batches, of which no program does something else with the last, one pass
+    may do."""
     first, last = _passes(seen)
     if last and isinstance(last[-1], Const) and isinstance(s, ir.For) and isinstance(s.target, ir.Name):
         # What is done every tenth time is done more than once, whatever the remainder of the last.
         if isinstance(seen, Elements) and len(seen.items) > 1 and _by_remainder(s.body, s.target.id):
             last = [m.unknown(COUNTER)]
-    if batches and first:
-        last = first
+    final = last[-1] if last else None
+    is_alike = len(first) == len(last) and all(map(_alike, first, last))
+    if first and (batches or is_alike):
+        if batches:
+            last = first
         for name in _counted_up(s.body):
             held = frame.scope.names.get(name)
-            if isinstance(held, Const) and _number(held):
+            if isinstance(held, Const) and is_number(held):
                 m.assign(ir.Name(0, name), m.unknown("changes in a loop"), frame)
     deep = frame.passes >= MAX_PASSES
     if deep and not first:
         first = last
     frame.passes *= 2
     m.widening.append(fresh_uid())
-    status = _two_passes(m, s, first, last, frame, deep)
+    status = _two_passes(m, s, first, last, frame, deep, batches or is_alike)
     if m.widening:
         m.widening.pop()
+    if is_alike and final is not None and isinstance(s, ir.For) and status == NORMAL:
+        m.assign(s.target, final, frame)
     return status
+
+
+def _alike(first: Value | None, last: Value | None) -> bool:
+    """Whether an element of the last pass is one of the first with its index: any index stood for it."""
+    if type(first) is TupleV and type(last) is TupleV:
+        return len(first.items) == len(last.items) and all(map(_alike, first.items, last.items))
+    if type(first) is Unknown and first.reason == COUNTER and type(last) in (Const, SymInt):
+        return True
+    return first == last
 
 
 def _two_passes(
@@ -152,6 +164,7 @@ def _two_passes(
     last: list[Value | None],
     frame: Frame,
     deep: bool,
+    is_alike: bool,
 ) -> int:
     before = {}
     m.journal.branch()
@@ -165,15 +178,15 @@ def _two_passes(
     if status in (RETURN, RAISE, BREAK):
         return NORMAL if status == BREAK else status
     middle = {k: t.get(key, MISSING) for k, (t, key, _) in before.items()}
-    if deep or (first == last and _settled(m, s, before, middle, frame.scope.names)):
+    if deep or (is_alike and settled(m, s, before, middle, frame.scope.names)):
         for ident, (target, key, old) in before.items():
             now = middle[ident]
-            if isinstance(old, Const) and _number(old) and now != old and type(now) is not Tensor:
+            if isinstance(old, Const) and is_number(old) and now != old and type(now) is not Tensor:
                 m.write(target, key, m.unknown("changes in a loop"))
             elif key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV) and now != old:
                 m.write(target, key, TupleV((*old.items, StarV(now.items[len(old.items) :]))))
             elif key == "items" and isinstance(old, TupleV) and isinstance(now, Choice):
-                m.write(target, key, _grown_choice(old, now, now))
+                m.write(target, key, grown_choice(old, now, now))
         return NORMAL
     for ident, (target, key, old) in before.items():
         now = middle[ident]
@@ -192,14 +205,14 @@ def _two_passes(
         if key == "items":
             now = target.get(key)
             if isinstance(old, TupleV) and isinstance(now, Choice):
-                m.write(target, key, _grown_choice(old, middle[ident], now))
+                m.write(target, key, grown_choice(old, middle[ident], now))
                 continue
-            grown = _grown(old, middle[ident], now)
-            if grown is None and _unsteady(middle[ident], now):
+            more = grown(old, middle[ident], now)
+            if more is None and unsteady(middle[ident], now):
                 held = now.items or (old.items if isinstance(old, TupleV) else ())  # type: ignore[union-attr]
-                grown = TupleV((StarV(tuple(flat(list(held)))),))
-            if grown is not None:
-                m.write(target, key, grown)
+                more = TupleV((StarV(tuple(flat(list(held)))),))
+            if more is not None:
+                m.write(target, key, more)
     return RETURN if status == RETURN and not _may_fall_through(s) else NORMAL
 
 
@@ -243,113 +256,8 @@ def _remainder(test: ir.Expr, name: str) -> bool:
     return isinstance(test, ir.UnaryOp) and _remainder(test.operand, name)
 
 
-def _number(value: Const) -> bool:
-    return isinstance(value.value, (int, float)) and not isinstance(value.value, bool)
-
-
-def _settled(
-    m: Machine,
-    s: ir.For | ir.While,
-    before: Diff,
-    middle: dict[tuple[int, Any], Any],
-    local: dict[str, Any],
-) -> bool:
-    """Whether a second pass would find what the first one found: nothing that was there before
-    has changed, but for counters and lists of numbers."""
-    news: dict[int, int] = {}
-    for target, _, old in before.values():
-        if old is MISSING:
-            news[id(target)] = news.get(id(target), 0) + 1
-    targets = _bound(s.target) if isinstance(s, ir.For) else ()
-    for ident, (target, key, old) in before.items():
-        now = middle[ident]
-        if old is now or old == now:
-            continue
-        # A new local variable, or an attribute or variable of what is new itself.
-        if old is MISSING and (
-            target is local or news[id(target)] == len(target) - (_CLASS in target and type(target) is dict)
-        ):
-            continue
-        # An attribute of something unknown, as new as a local variable.
-        if old is MISSING and target is m.overlay:
-            continue
-        if key == GROWN and old is MISSING:
-            if id(target) in m.measured:
-                return False  # what its length decided
-            continue
-        # Every pass begins by setting it.
-        if target is local and key in targets:
-            continue
-        if isinstance(now, Unknown) and is_sum(m, now):
-            return False
-        if isinstance(old, Const) and _number(old) and isinstance(now, (Unknown, SymInt)):
-            continue
-        if isinstance(old, SymInt) and isinstance(now, SymInt):
-            continue  # the size of another batch
-        # A number that is added up.
-        if type(now) is Tensor and now.grad is False and not any(kind == "sum" for kind, _ in now.roots):
-            if (isinstance(old, Const) and _number(old)) or (
-                type(old) is Tensor and old.grad is False and old.shape == now.shape == ()
-            ):
-                continue
-        if type(old) is type(now) and type(now) in (ListV, DictV) and old.attrs == now.attrs:
-            continue
-        if key == "items" and isinstance(old, TupleV) and isinstance(now, TupleV):
-            n = len(old.items)
-            if now.items[:n] == old.items and all(isinstance(v, (Unknown, Const)) for v in now.items[n:]):
-                continue
-        if isinstance(old, Unknown) and isinstance(now, Unknown):
-            continue
-        return False
-    return True
-
-
-_CLASS = "__class__"  # of a method's variables the one that stands there from the start
-
-
-def _bound(target: ir.Expr) -> tuple[str, ...]:
-    """The names that a loop sets."""
-    if isinstance(target, ir.Name):
-        return (target.id,)
-    if isinstance(target, (ir.Tuple, ir.List)):
-        return tuple(name for item in target.items for name in _bound(item))
-    return ()
-
-
 def _may_fall_through(s: ir.For | ir.While) -> bool:
     return isinstance(s, ir.For)
-
-
-def _grown(old: object, middle: object, now: object) -> TupleV | None:
-    if not (isinstance(old, TupleV) and isinstance(middle, TupleV) and isinstance(now, TupleV)):
-        return None
-    n, k, e = len(old.items), len(middle.items), len(now.items)
-    if not (n < k < e) or middle.items[:n] != old.items or now.items[:k] != middle.items:
-        return None
-    return TupleV((*old.items, StarV(middle.items[n:]), *now.items[k:]))
-
-
-def _unsteady(middle: object, now: object) -> bool:
-    """Whether a list of known length has another one after each pass."""
-    return (
-        isinstance(middle, TupleV)
-        and isinstance(now, TupleV)
-        and len(middle.items) != len(now.items)
-        and not any(isinstance(v, StarV) for v in now.items)
-    )
-
-
-def _grown_choice(old: TupleV, middle: object, now: Choice) -> Value:
-    """The alternatives of a list that grew on some ways through the body: each grew any number of times."""
-    n = len(old.items)
-    earlier = [v for _, v in middle.alts] if isinstance(middle, Choice) else [middle]
-    alts: list[tuple[Guard, Value]] = []
-    for guard, value in now.alts:
-        if isinstance(value, TupleV) and len(value.items) > n and value.items[:n] == old.items:
-            grown = next((g for v in earlier if (g := _grown(old, v, value)) is not None), None)
-            value = grown if grown is not None else TupleV((*old.items, StarV(value.items[n:])))
-        alts.append((guard, value))
-    return choose(alts)
 
 
 def _passes(seen: Elements | None) -> tuple[list[Value | None], list[Value | None]]:
