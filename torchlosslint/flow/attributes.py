@@ -8,6 +8,7 @@ from torchlosslint.flow import nn_modules
 from torchlosslint.flow.facts import choose, negations
 from torchlosslint.flow.ops import METHODS, normalise
 from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.ops.casts import dtype_value
 from torchlosslint.flow.state import NEVER
 from torchlosslint.flow.values import (
     TRUE,
@@ -226,8 +227,8 @@ def _of_tensor(m: Machine, obj: Tensor, name: str, place: Place) -> Value:
             and all(d is None or isinstance(d, int) for d in obj.shape)
         ):
             return Const(len(obj.shape))
-        if name == "dtype" and obj.dtype:
-            return External("torch." + obj.dtype)
+        if name == "dtype":
+            return dtype_value(obj)
         return m.unknown(f"the {name} of a tensor")
     if name in ("logits", "sample", "last_hidden_state", "pooler_output") and name not in METHODS:
         return m.unknown("an attribute of a tensor")

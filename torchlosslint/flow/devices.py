@@ -23,6 +23,7 @@ from torchlosslint.flow.values import (
     StarV,
     Tensor,
     TupleV,
+    Unknown,
     Value,
 )
 
@@ -57,7 +58,13 @@ def asked(name: str, args: list[Value], kwargs: dict[str, Value]) -> object:
         return CPU if name == "cpu" else NO_GUARD
     given = kwargs.get("device", args[0] if args else None)
     dtype = getattr(given, "qual", "").startswith("torch.") and not isinstance(given, ExtObj)
-    return "" if given is None or dtype else kind(given)
+    return "" if given is None or dtype or names_dtype(given) else kind(given)
+
+
+def names_dtype(value: Value | None) -> bool:
+    """Whether an unknown is the dtype of something: nothing else is asked of a tensor by that name."""
+    key = value.key if isinstance(value, Unknown) else None
+    return isinstance(key, tuple) and len(key) == 3 and key[0] in ("attr", "param") and key[2] == "dtype"
 
 
 def move(m: Machine, obj: Value, name: str, args: list[Value], kwargs: dict[str, Value]) -> None:

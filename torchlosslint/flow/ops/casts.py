@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from torchlosslint.flow.devices import asked
+from torchlosslint.flow.devices import asked, names_dtype
 from torchlosslint.flow.domain import DATA, INDICES, NUMBER, ONEHOT, Domain
 from torchlosslint.flow.ops.call import OpCall, const, integer
 from torchlosslint.flow.ops.factories import LEGACY
@@ -12,6 +12,7 @@ from torchlosslint.flow.ops.shape import swapped, transposed
 from torchlosslint.flow.ops.shapes import rank, shape_value, size_value
 from torchlosslint.flow.ops.support import (
     FLOATS,
+    SOME_FLOAT,
     cut_off,
     dtype_of,
     flagged,
@@ -69,12 +70,22 @@ def to(call: OpCall, always: bool = False) -> Value:
         x = x.with_(device=CPU if where == CPU else MOVED)
     for value in [*call.args[1:], *(v for k, v in call.kwargs.items() if k in ("dtype", "other", "tensor"))]:
         if isinstance(value, Tensor):
-            return cast(call, x, value.dtype)
+            return cast(call, x, value.dtype).with_(device=value.device)
         if (dtype := named_type(value)) is not None:
             return cast(call, x, dtype)
-    if always or "dtype" in call.kwargs or "other" in call.kwargs:
+    # What follows a device is a dtype, unless it is a truth value (non_blocking).
+    second = len(call.args) > 2 and not isinstance(call.args[2], Const)
+    if always or second or any(map(names_dtype, call.args[1:])) or call.kwargs.keys() & {"dtype", "other"}:
         return x.with_(dtype=None)  # some dtype, which is not known
     return x
+
+
+def dtype_value(tensor: Tensor) -> Value:
+    """`x.dtype`; where it is some floating one, or not known at all, an unknown that says so."""
+    if tensor.dtype is not None and tensor.dtype != "float":
+        return External(("numpy." if "numpy" in tensor.dom.flags else "torch.") + tensor.dtype)
+    kind = SOME_FLOAT if tensor.dtype is not None else "dtype"
+    return Unknown("the dtype of a tensor", ("attr", (kind, tensor.uid), "dtype"))
 
 
 def named_type(value: Value) -> str | None:
@@ -139,7 +150,7 @@ def as_numpy(call: OpCall, what: str = "numpy()") -> Value:
     if not isinstance(x, Tensor):
         return marked(unknown(what, x), x)
     after = cut_off(call, x, what, f"{what} leaves the graph")
-    dtype = dtype_of(call.kwargs.get("dtype")) or after.dtype
+    dtype = dtype_of(call.kwargs["dtype"]) if "dtype" in call.kwargs else after.dtype
     return after.with_(dom=flagged(after.dom, "numpy"), dtype=dtype)
 
 
@@ -227,8 +238,8 @@ def attribute(tensor: Tensor, name: str, call: OpCall) -> Value | None:
         return swapped(tensor, -2, -1) if name == "mT" else transposed(tensor)
     if name == "data":
         return cut_off(call, tensor, ".data", ".data leaves the graph")
-    if name == "dtype" and tensor.dtype is not None and tensor.dtype != "float":
-        return External(("numpy." if "numpy" in tensor.dom.flags else "torch.") + tensor.dtype)
+    if name == "dtype":
+        return dtype_value(tensor)
     if name == "requires_grad" and tensor.grad is not None:
         return Const(tensor.grad)
     if name == "real":

@@ -36,7 +36,6 @@ def normalise(qual: str) -> str:
     qual = MODULES.sub("torch.nn.", qual)
     for old, new in (
         ("torch.functional.", "torch."),
-        ("torch._C._nn.", "torch.nn.functional."),
         ("torch._C._VariableFunctions.", "torch."),
         ("torch._VF.", "torch."),
     ):

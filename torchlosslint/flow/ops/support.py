@@ -31,6 +31,7 @@ METHODS: dict[str, Handler] = {}
 LAYERS: dict[str, Handler] = {}
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64", "float"})
+SOME_FLOAT = "some float"  # in the key of an unknown dtype that is a floating one
 INTS = ("bool", "uint8", "int8", "int16", "int32", "int64")
 DTYPES = {
     "float": "float32",
@@ -338,6 +339,10 @@ def dtype_of(value: Value | None) -> str | None:
         if root == "numpy" and name in ("float", "int", "bool"):
             return {"float": "float64", "int": "int64", "bool": "bool"}[name]
         return DTYPES.get("bool" if name == "bool" else name)
+    if isinstance(value, Unknown):
+        key = value.key
+        of = key[1] if isinstance(key, tuple) and len(key) == 3 and key[2] == "dtype" else None
+        return "float" if isinstance(of, tuple) and of[0] == SOME_FLOAT else None
     name_ = const(value)
     return DTYPES.get(name_) if isinstance(name_, str) else None
 
