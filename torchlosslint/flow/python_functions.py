@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from torchlosslint.flow import nn_modules
+from torchlosslint.flow import kinds, nn_modules
 from torchlosslint.flow.constructions import computed
 from torchlosslint.flow.facts import choose
 from torchlosslint.flow.iteration import content, elements, flat, length
@@ -192,66 +192,43 @@ def _setattr(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame)
     return NONE
 
 
-def _isinstance(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+def _asked(
+    m: Machine, name: str, ask: Callable[[Value, Value], bool | None], args: Args, place: Place, frame: Frame
+) -> Value:
+    """isinstance or issubclass of the first argument, whose alternatives are asked one by one."""
     if len(args) != 2:
-        return m.unknown("isinstance()")
+        return m.unknown(f"{name}()")
     if isinstance(args[0], Choice):
-        return choose([(g, _isinstance(m, [v, args[1]], {}, place, frame)) for g, v in args[0].alts])
+        return choose([(g, _asked(m, name, ask, [v, args[1]], place, frame)) for g, v in args[0].alts])
     classes = args[1].items if isinstance(args[1], TupleV) else (args[1],)
-    results = [is_instance(args[0], c) for c in classes]
+    results = [ask(args[0], c) for c in classes]
     if any(r is True for r in results):
         return TRUE
     if all(r is False for r in results):
         return FALSE
-    return Unknown("isinstance()", None, isinstance(args[0], Unknown) and args[0].config)
+    return Unknown(f"{name}()", None, isinstance(args[0], Unknown) and args[0].config)
 
 
-_KINDS: dict[str, tuple[type, ...]] = {
-    "list": (ListV,),
-    "tuple": (TupleV,),
-    "dict": (DictV,),
-    "collections.OrderedDict": (DictV,),
-}
+def _isinstance(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return _asked(m, "isinstance", kinds.is_instance, args, place, frame)
 
 
-_PLAIN: dict[str, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
+def _issubclass(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+    return _asked(m, "issubclass", kinds.is_subclass, args, place, frame)
 
 
-def is_instance(value: Value, cls: Value) -> bool | None:
-    """isinstance for one plain value and one class; None where not known."""
-    if isinstance(value, Unknown):
-        return None
-    if isinstance(cls, ClassV):
-        if isinstance(value, Instance):
-            return cls in value.cls.mro
-        return False if not isinstance(value, (Unknown, Choice)) else None
-    if not isinstance(cls, External):
-        return None
-    qual = cls.qual
-    name = qual.removeprefix("builtins.")
-    if name in _KINDS:
-        if name == "list" and isinstance(value, ExtObj):
-            return None
-        return isinstance(value, _KINDS[name])
-    if name in ("str", "int", "float", "bool"):
-        if isinstance(value, Const):
-            return isinstance(value.value, _PLAIN[name])
-        return False
-    if qual in ("torch.Tensor", "torch.autograd.Variable", "torch.FloatTensor"):
-        return isinstance(value, Tensor) and "numpy" not in value.dom.flags
-    if qual == "numpy.ndarray" and isinstance(value, Tensor):
-        return "numpy" in value.dom.flags
-    if isinstance(value, Tensor):
-        return False
-    if isinstance(value, ExtObj):
-        if value.qual == qual:
-            return True
-        if qual == "torch.nn.Module":
-            return nn_modules.is_module(value) or None
-        return False if value.qual.startswith("torch.nn.") and qual.startswith("torch.nn.") else None
-    if isinstance(value, Instance):
-        return True if any(isinstance(b, External) and b.qual == qual for b in value.cls.mro) else None
-    return False
+def _question(name: str) -> Function:
+    """callable(x), inspect.isclass(x)."""
+
+    def ask(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
+        if len(args) != 1:
+            return m.unknown(f"{name}()")
+        if isinstance(args[0], Choice):
+            return choose([(g, ask(m, [v], {}, place, frame)) for g, v in args[0].alts])
+        found = kinds.QUESTIONS[name](args[0])
+        return m.unknown(f"{name}()", args[0]) if found is None else TRUE if found else FALSE
+
+    return ask
 
 
 def _sum(m: Machine, args: Args, kwargs: Kwargs, place: Place, frame: Frame) -> Value:
@@ -379,6 +356,8 @@ _BUILTINS: dict[str, Function] = {
     "hasattr": _hasattr,
     "setattr": _setattr,
     "isinstance": _isinstance,
+    "issubclass": _issubclass,
+    "callable": _question("callable"),
     "sum": _sum,
     "min": _extreme,
     "max": _extreme,
@@ -476,5 +455,7 @@ KNOWN_CALLS: dict[str, Function] = {
         a[0] if a and isinstance(a[0], (Func, Bound)) else External("torch.compile")
     ),
     "importlib.import_module": _import_module,
+    "inspect.isclass": _question("inspect.isclass"),
+    "inspect.isfunction": _question("inspect.isfunction"),
     "itertools.chain": lambda m, a, k, p, f: ExtObj("itertools.chain", tuple(a), k, p),
 }
