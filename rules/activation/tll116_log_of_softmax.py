@@ -52,15 +52,18 @@ class LogOfSoftmax(Rule):
         if "numpy" in flags:  # there is no gradient to lose and no one-step function
             return
         softmax = dom.kind == PROBS or "picked" in flags or (dom.base is not None and dom.base.kind == PROBS)
-        if softmax:
-            what, instead = "a softmax", "F.log_softmax(scores, dim=...)"
+        if softmax and "complement" in flags:
+            what = "1 - softmax(x)"
+            instead = "the logsumexp of the other classes' scores minus that of all, which is exact"
+        elif softmax:
+            what, instead = "a softmax", "F.log_softmax(scores, dim=...), which is exact and cheaper"
         elif "complement" in flags:
-            what, instead = "1 - sigmoid(x)", "F.logsigmoid(-x)"
+            what, instead = "1 - sigmoid(x)", "F.logsigmoid(-x), which is exact and cheaper"
         else:
-            what, instead = "a sigmoid", "F.logsigmoid(x)"
+            what, instead = "a sigmoid", "F.logsigmoid(x), which is exact and cheaper"
         yield Problem(
             f"The log of {what} in two steps is -inf, with a nan gradient, once the probability underflows; "
             "an eps or clamp only hides it.",
-            f"Write {instead}, which is exact and cheaper.",
+            f"Write {instead}.",
             tensor=tensor,
         )

@@ -20,6 +20,7 @@ from torchlosslint.flow.domain import (
     Domain,
 )
 from torchlosslint.flow.ops.call import OpCall, const, integer, number
+from torchlosslint.flow.ops.joining import picked
 from torchlosslint.flow.ops.shapes import rank
 from torchlosslint.flow.ops.support import (
     INTS,
@@ -260,7 +261,7 @@ def clamped_domain(dom: Domain, lower: Value | None, upper: Value | None) -> Dom
         if vague or ((low is None or low <= TINY) and (high is None or high >= 1 - TINY)):
             return dom
         fine = (low is None or low <= 1) and (high is None or high >= 0)
-        return dom.replace(kind=UNIT, dim=None) if fine else ANY
+        return picked(dom) if fine else ANY
     if dom.kind in (LOGPROBS, LOGUNIT):
         if vague or (low is not None and low > 0):
             return nothing("clamp")

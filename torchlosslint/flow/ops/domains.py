@@ -132,12 +132,14 @@ def negated(dom: Domain) -> Domain:
 def from_number(value: float, dom: Domain) -> Domain:
     """A number - dom."""
     if dom.kind in (PROBS, UNIT) and value == 1 and "scaled" not in dom.flags:
-        if dom.low is not None or dom.high is not None:
-            return interval(1 - (dom.high or 0.0), 1 - (dom.low or 0.0), dom)
         flags = (
             dom.flags - {"complement", "dropout"} if "complement" in dom.flags else dom.flags | {"complement"}
         )
-        return dom.replace(kind=UNIT, dim=None, flags=flags)
+        if dom.kind == PROBS:
+            flags |= {"picked"}
+        whole = dom.low is None and dom.high is None
+        dom = dom.replace(kind=UNIT, dim=None, flags=flags)
+        return dom if whole else interval(1 - (dom.high or 0.0), 1 - (dom.low or 0.0), dom)
     if dom.kind in (UNIT, BOUNDED) and (ends := span(dom)) is not None:
         return interval(value - ends[1], value - ends[0], dom)
     if dom.kind == ONEHOT and value == 1:

@@ -22,6 +22,7 @@ from torchlosslint.flow.domain import (
 )
 from torchlosslint.flow.ops.activations import squash, takes
 from torchlosslint.flow.ops.call import OpCall
+from torchlosslint.flow.ops.joining import picked
 from torchlosslint.flow.ops.support import (
     activation_dtype,
     cut_off,
@@ -123,7 +124,7 @@ def non_negative(call: OpCall, how: str) -> Value:
     if "scaled" in dom.flags and how != "abs":
         return made(call, x, nothing(how), dtype=dtype)
     if dom.kind == UNIT or (dom.kind == PROBS and how != "abs"):
-        return made(call, x, dom.replace(kind=UNIT, dim=None), dtype=dtype)
+        return made(call, x, picked(dom), dtype=dtype)
     if how == "abs" and dom.kind in (PROBS, ONEHOT, INDICES):
         return x
     if dom.kind == BOUNDED and dom.low is not None and dom.high is not None and how in ("abs", "square"):

@@ -398,8 +398,10 @@ def diagonal(call: OpCall) -> Value:
         return x if isinstance(x, Unknown) else unknown("diagonal", x)
     if x.dom.kind in (SCORES, DATA, POSITIVE):
         return part(x, shape=None)
-    fits = x.dom.kind in (PROBS, UNIT) and not x.dom.flags & {"scaled", "dropout"}
-    return part(x, dom=Domain(UNIT, x.dom.how) if fits else nothing("diagonal"), shape=None)
+    dom = picked(x.dom)
+    if dom.kind != UNIT or dom.flags & {"scaled", "dropout"}:
+        return part(x, dom=nothing("diagonal"), shape=None)
+    return part(x, dom=Domain(UNIT, dom.how, flags=dom.flags & {"picked", "complement"}), shape=None)
 
 
 def enter() -> None:
