@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from torchlosslint.flow.facts import (
+    ANY,
     TRUTH,
     alternatives,
     choose,
@@ -40,6 +41,8 @@ def holds(guard: Guard, world: Assignment) -> bool:
 def _fact(fact: Fact, world: Assignment) -> bool:
     src, what, polarity = fact
     assert isinstance(what, tuple)
+    if what[0] == ANY:
+        return any(holds(way, world) for way in what[1]) is polarity
     value = world[src]
     if what == TRUTH:
         return bool(value) is polarity
@@ -245,6 +248,36 @@ def test_disjoin_and_common_hold_wherever_one_guard_does(given_: list[Guard]) ->
         if any(holds(g, world) for g in given_):
             assert holds(weaker, world)
             assert holds(shared, world)
+
+
+several = st.lists(guards, min_size=1, max_size=3)
+
+
+@given(st.lists(several, min_size=1, max_size=3), st.lists(several, max_size=3), guards)
+def test_several_ways_may_hold_together_where_they_do(
+    left: list[list[Guard]], right: list[list[Guard]], more: Guard
+) -> None:
+    a = NO_GUARD.union(*map(disjoin, left))
+    b = more.union(*map(disjoin, right))
+    if any(holds(a, world) and holds(b, world) for world in ASSIGNMENTS):
+        assert compatible(a, b)
+    joined = merged([a, b])
+    for world in ASSIGNMENTS[::5]:
+        assert any(holds(g, world) for g in joined) == (holds(a, world) or holds(b, world))
+
+
+def test_what_is_not_both_contradicts_both() -> None:
+    a, b, c = (Unknown("", name, True) for name in "abc")
+    both = truthy(a, True) | truthy(b, True)
+    neither_both = disjoin([truthy(a, False), truthy(a, True) | truthy(b, False)])
+    assert not compatible(both, neither_both)
+    assert compatible(truthy(a, True), neither_both)
+    assert merged([both, neither_both]) == [NO_GUARD]
+    # Of two such facts, no way of one goes with a way of the other.
+    one = disjoin([truthy(a, True) | equals(b, 1, True), truthy(a, False) | equals(c, 1, True)])
+    more = disjoin([truthy(a, True) | equals(b, 2, True), truthy(a, False) | equals(c, 2, True)])
+    assert not compatible(one, more)
+    assert is_config(next(iter(one)))
 
 
 def test_disjoin_remembers_the_constants() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from torchlosslint.finding import Confidence, Severity
 from torchlosslint.flow.domain import DATA, UNKNOWN
-from torchlosslint.flow.facts import alternatives, compatible, is_config, merged
+from torchlosslint.flow.facts import alternatives, compatible, is_config, merged, present
 from torchlosslint.flow.losses import LossReached
 from torchlosslint.flow.machine import LOSS_STEPS, Machine
 from torchlosslint.flow.scope import Frame
@@ -72,7 +72,8 @@ class Judge:
         combos: list[tuple[Guard, Value, Value]] = []
         for gi, left in alternatives(use.input, m.facts):
             for gt, right in alternatives(use.target, m.facts):
-                if compatible(gi, gt):
+                # What a loss is given as its target is there, and so is what that was taken from.
+                if compatible(gi, gt) and compatible(gi | gt | m.facts, present(right)):
                     combos.append((gi | gt, left, right))
         combos = combos[:MAX_COMBINATIONS]
         contract = use.contract
@@ -108,9 +109,10 @@ class Judge:
                 self.contexts[id(loss_use)] = (guard | m.chosen, blame(use.place, left, frame))
             said = [(rule, problem) for rule in self.on_loss for problem in rule.check_loss(loss_use)]
             answers.append((guard, left, said))
-        sound = [g for g, left, said in answers if not said and known(left)]
-        for guard in sound:
-            self.good.setdefault(use.place, []).append(guard | m.chosen)
+        for guard, left, said in answers:
+            if not said and known(left):
+                for where in {use.place, blame(use.place, left, frame)}:
+                    self.good.setdefault(where, []).append(guard | m.chosen)
         for guard, left, said in answers:
             far = len(_options(guard | m.chosen | m.facts)) > 1
             for rule, problem in said:
@@ -199,6 +201,8 @@ class Judge:
         if any(all(is_config(f) for f in g) for g in guards):
             return "likely"
         good = self.good.get(raw.loss_place, []) if raw.loss_place is not None else []
+        if raw.place != raw.loss_place:
+            good = good + self.good.get(raw.place, [])  # of other losses that the same call may come to
         for guard in guards:
             data = frozenset(f for f in guard if not is_config(f))
             if not any(not compatible(data, h) for h in good):

@@ -21,6 +21,9 @@ from torchlosslint.flow.values import (
 TRUTH = ("truth",)
 MAX_FACTS = 64  # of an alternative; more are forgotten, so that it holds in more cases than it should
 MAX_NEGATED = 4  # facts of a guard whose contrary is told fact by fact
+ANY = "any"  # of several guards one holds: `not (a and b)`
+MAX_WAYS = 4  # guards of such a fact
+MAX_TOGETHER = 4  # such facts that are held against each other
 MANY_ALTERNATIVES = 64  # of one value, from which on it is seen to at once that they are not too many
 
 
@@ -41,6 +44,10 @@ def compatible(a: Guard, b: Guard) -> bool:
 
 @lru_cache(maxsize=16_384)
 def _compatible(a: Guard, b: Guard) -> bool:
+    several = [fact for fact in (*a, *b) if _several(fact[1])]
+    if several:
+        plain_a, plain_b = a.difference(several), b.difference(several)
+        return compatible(plain_a, plain_b) and _some_way(several, plain_a | plain_b)
     if not _sets_compatible(a, b):
         return False
     if len(a) > len(b):
@@ -88,12 +95,12 @@ def _constant(what: object) -> bool:
 
 def _sets_compatible(a: Guard, b: Guard) -> bool:
     """Facts `one of these constants`: something must be left of each of them."""
-    for one, other in ((a, b), (b, a)):
-        for src, what, _ in one:
-            if not (isinstance(what, tuple) and what[0] == "in"):
+    for one in (a, b):
+        for src, what, among in one:
+            if not (among and isinstance(what, tuple) and what[0] == "in"):
                 continue
             left = set(what[1])
-            for other_src, other_what, polarity in other:
+            for other_src, other_what, polarity in (*a, *b):
                 if other_src != src or not isinstance(other_what, tuple) or len(other_what) != 2:
                     continue
                 if other_what[0] in ("in", "="):
@@ -106,11 +113,43 @@ def _sets_compatible(a: Guard, b: Guard) -> bool:
     return True
 
 
+def _several(what: object) -> bool:
+    return isinstance(what, tuple) and what[0] == ANY
+
+
+def _some_way(several: list[Fact], held: Guard) -> bool:
+    """Whether each of the facts has a way that may hold together with the rest."""
+    (_, what, polarity), *others = several
+    ways: frozenset[Guard] = what[1]  # type: ignore[index]
+    if not polarity:
+        return not any(way <= held for way in ways) and (not others or _some_way(others, held))
+    open_ways = [way for way in ways if compatible(way, held)]
+    if not others or not open_ways:
+        return bool(open_ways)
+    if len(several) > MAX_TOGETHER:
+        return _some_way(others, held)
+    return any(_some_way(others, held | way) for way in open_ways)
+
+
+def _one_of(guards: list[Guard]) -> Guard:
+    """That one of these guards holds, as a fact; nothing where one does in any case, or they are too many."""
+    ways = merged([frozenset(f for f in g if not _several(f[1])) for g in guards])
+    if len(ways) == 1:
+        return ways[0]
+    if len(ways) > MAX_WAYS or any(len(way) > MAX_NEGATED for way in ways):
+        return NO_GUARD
+    kind = "C" if all(is_config(f) for way in ways for f in way) else "D"
+    held = frozenset(ways)
+    return frozenset((((kind, held), (ANY, held), True),))
+
+
 def disjoin(guards: list[Guard]) -> Guard:
     """What holds in every one of the guards; where each says what one source equals: one of those."""
     out = common(guards)
     if len(guards) < 2:
         return out
+    if not all(len(g - out) == 1 and all(_constant(f[1]) and f[2] for f in g - out) for g in guards):
+        out = out | _one_of([g - out for g in guards])
     equalities: list[dict[object, object]] = [
         {src: what[1] for src, what, polarity in g if polarity and isinstance(what, tuple) and what[0] == "="}
         for g in guards
@@ -178,6 +217,32 @@ def _truth(what: object) -> bool | None:
 def equals(value: Unknown, constant: object, polarity: bool) -> Guard:
     """The guard that an unknown equals (or does not equal) a constant."""
     return frozenset(((source(value), ("=", constant), polarity),))
+
+
+def about(facts: Guard, guard: Guard) -> Guard:
+    """The facts that speak of a source that the guard speaks of."""
+    sources = {src for fact in guard for src in _sources(fact)}
+    return frozenset(fact for fact in facts if not sources.isdisjoint(_sources(fact)))
+
+
+def _sources(fact: Fact) -> set[object]:
+    src, what, _ = fact
+    if not _several(what):
+        return {src}
+    return {inner[0] for way in what[1] for inner in way}  # type: ignore[index]
+
+
+def present(value: Value) -> Guard:
+    """That an unknown is not None, and nothing that it was taken from is."""
+    found: set[Fact] = set()
+    if isinstance(value, Unknown):
+        kind, key = source(value)
+        while True:
+            found.add(((kind, key), ("=", None), False))
+            if not (isinstance(key, tuple) and key[0] in ("attr", "item", "method")):
+                break
+            key = key[1]
+    return frozenset(found)
 
 
 def truthy(value: Unknown, polarity: bool) -> Guard:
@@ -271,7 +336,21 @@ def _merge(a: Guard, b: Guard) -> Guard | None:
         (sa, wa, pa), (sb, wb, pb) = next(iter(only_a)), next(iter(only_b))
         if sa == sb and wa == wb and pa is not pb:
             return a & b
+    if any(_several(what) for _, what, _ in only_a | only_b):
+        ways = [*_taken_apart(only_a), *_taken_apart(only_b)]
+        plain = not any(_several(what) for way in ways for _, what, _ in way)
+        if plain and NO_GUARD in merged(ways):
+            return a & b
     return None
+
+
+def _taken_apart(guard: Guard) -> list[Guard]:
+    """The guards of which one holds where this one does."""
+    if len(guard) == 1:
+        _, what, polarity = next(iter(guard))
+        if polarity and _several(what):
+            return list(what[1])  # type: ignore[index]
+    return [guard]
 
 
 def _squeeze(alts: list[tuple[Guard, Value]]) -> list[tuple[Guard, Value]]:

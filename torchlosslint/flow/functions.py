@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from torchlosslint.flow import (
     training,
 )
-from torchlosslint.flow.facts import choose
-from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION
+from torchlosslint.flow.facts import about, choose, compatible
+from torchlosslint.flow.machine import MAX_DEPTH, MAX_RECURSION, NORMAL
 from torchlosslint.flow.memo import Entry, again, plain, portable
 from torchlosslint.flow.scope import Frame, Scope
 from torchlosslint.flow.statements import returned
 from torchlosslint.flow.values import (
+    NO_GUARD,
     Choice,
     Const,
     DictV,
     Func,
+    Guard,
     Instance,
     ListV,
     Place,
@@ -144,6 +146,8 @@ def _run(
             result = m.eval(node.body, frame)
         else:
             status = m.exec(node.body, frame)
+            if args and type(args[0]) is Instance and node.name == "__init__" and not frame.returns:
+                _settle(m, args[0], m.facts - saved if status == NORMAL else NO_GUARD)
             result = returned(m, frame, saved, status)
             if node.is_generator:
                 result = _generator(m, frame, place)
@@ -163,6 +167,18 @@ def _run(
         idle = m.reports == reports and m.journal.clock.oldest_since(start) > start and plain(result, start)
         m.idle[ident] = m.idle.get(ident, 0) + cost if idle else NEVER_IDLE
     return result, frame.entered
+
+
+def _settle(m: Machine, obj: Instance, facts: Guard) -> None:
+    """An object is there only where its constructor came to an end: what it asserted goes on to hold of what
+    it chose by the same options."""
+    if not facts:
+        return
+    for name, value in list(obj.attrs.items()):
+        if type(value) is Choice:
+            kept = [(guard | about(facts, guard), v) for guard, v in value.alts if compatible(guard, facts)]
+            if kept and kept != list(value.alts):
+                m.write(obj.attrs, name, choose(kept))
 
 
 def _generator(m: Machine, frame: Frame, place: Place | None) -> Value:
