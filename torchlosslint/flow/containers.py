@@ -22,6 +22,7 @@ from torchlosslint.flow.values import (
     DictV,
     External,
     ExtObj,
+    Guard,
     Instance,
     ListV,
     Obj,
@@ -37,6 +38,10 @@ from torchlosslint.flow.values import (
 if TYPE_CHECKING:
     from torchlosslint.flow.machine import Machine
     from torchlosslint.flow.scope import Frame
+
+
+KEYED = "keyed"
+MOST_KEYED = 4
 
 
 def is_whole(index: Value) -> bool:
@@ -113,6 +118,9 @@ def _dict_item(m: Machine, obj: DictV, index: Value) -> Value:
         value = obj.attrs.get(("k", index.value))
         if value is not None:
             return m.read(value)
+        keyed = obj.attrs.get(KEYED)
+        if isinstance(keyed, TupleV):
+            return m.read(_written_under(keyed, index))
         if "rest" in obj.attrs:
             return m.read(obj.attrs["rest"])
         return Unknown("a key that was never assigned", ("item", obj.serial, index.value))
@@ -128,6 +136,33 @@ def _dict_item(m: Machine, obj: DictV, index: Value) -> Value:
         if "open" not in obj.attrs and options and len(options) <= 12:
             return m.read(choose(options))  # type: ignore[arg-type]
     return Unknown("an item under an unknown key")
+
+
+def _written_under(keyed: TupleV, index: Const) -> Value:
+    """What was written under unknown keys, as far as they may be this one."""
+    from torchlosslint.flow.facts import alternatives, equals
+
+    options: list[tuple[Guard, Value]] = []
+    for pair in keyed.items:
+        if isinstance(pair, TupleV) and isinstance(key := pair.items[0], Unknown):
+            options.extend(alternatives(pair.items[1], equals(key, index.value, True)))
+    return choose(options) if options else Unknown("a key that was never assigned")
+
+
+def _keep_key(m: Machine, obj: DictV, index: Value, value: Value, first: bool) -> None:
+    """Note which value was written under which unknown key, where that is known of all of them."""
+    known = obj.attrs.get(KEYED)
+    if isinstance(index, Unknown) and (first or isinstance(known, TupleV)):
+        pairs = [p for p in (known.items if isinstance(known, TupleV) else ()) if isinstance(p, TupleV)]
+        others = [p for p in pairs if p.items[0] != index]
+        same = [p.items[1] for p in pairs if p.items[0] == index]
+        # One unknown may stand for the keys of several rounds of a loop.
+        value = choose([(frozenset(), v) for v in (*same, value)])
+        if len(others) < MOST_KEYED:
+            m.write(obj.attrs, KEYED, TupleV((*others, TupleV((index, value)))))
+            return
+    if known is not None:
+        m.write(obj.attrs, KEYED, MISSING)
 
 
 def _sequence_item(m: Machine, obj: Value, held: Value, index: Value, place: Place) -> Value:
@@ -216,6 +251,7 @@ def set_item(m: Machine, obj: Value, index: Value, value: Value, place: Place, f
         else:
             m.write(obj.attrs, "open", TRUE)
             old = obj.attrs.get("rest")
+            _keep_key(m, obj, index, value, old is None)
             m.write(
                 obj.attrs,
                 "rest",

@@ -126,7 +126,8 @@ class ListV(Obj):
 
 class DictV(Obj):
     """A dict. attrs maps constant keys, wrapped as ("k", key), to values; attrs["open"] is TRUE
-    where unknown further keys may exist, attrs["rest"] what values under unknown keys are like."""
+    where unknown further keys may exist, attrs["rest"] what values under unknown keys are like, and
+    attrs["keyed"] pairs of such a key and its value, where all are known."""
 
     __slots__ = ()
 
