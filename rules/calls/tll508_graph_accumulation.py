@@ -63,10 +63,12 @@ class GraphAccumulation(Rule):
                 continue  # the terms of one loss, gathered for a report
             if propagated_here:
                 # Back-propagated in the same run: it has a graph for certain, and needs no second backward.
-                yield (
-                    event,
-                    _problem(event, "and backward does not let it go: memory grows all through the loop"),
+                grows = (
+                    "until the sum is begun anew"
+                    if event.data.get("reset") == _YES
+                    else "all through the loop"
                 )
+                yield event, _problem(event, f"and backward does not let it go: memory grows {grows}")
             elif (
                 isinstance(event.value, Tensor)
                 and event.value.grad

@@ -190,13 +190,17 @@ def accumulated(
         propagated = True
     m.sums.add(place)
     grown = root in roots_of(old) or _unknown_sum(old, root)
-    _added(m, added, grown, propagated, place, frame)
+    # Where the loop goes on with a number at times, the sum is begun anew there.
+    reset = isinstance(old, Choice) and any(type(v) is Const for _, v in old.alts)
+    _added(m, added, grown, propagated, place, frame, reset)
     if isinstance(total, Unknown):
         return Unknown(total.reason, (*root, fresh_uid()))
     return marked(total, root)
 
 
-def _added(m: Machine, added: Value, grown: bool, propagated: bool, place: Place, frame: Frame) -> None:
+def _added(
+    m: Machine, added: Value, grown: bool, propagated: bool, place: Place, frame: Frame, reset: bool = False
+) -> None:
     """Something with a graph was added; `grown`: to what was added to here before."""
     before = m.added_at.get(place)
     m.added_at[place] = m.backwards
@@ -204,6 +208,7 @@ def _added(m: Machine, added: Value, grown: bool, propagated: bool, place: Place
         return
     facts = {
         "propagated": propagated,
+        "reset": reset,
         "batches": bool(m.loops) and m.loops[-1][0],
         # The terms of one loss are added without a backward between them.
         "between": before is not None and m.backwards > before,
