@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 
+from torchlosslint.flow.conditions import (
+    QUESTIONS,
+    TRUTH as TRUTH,
+    at_least as at_least,
+    contains as contains,
+    equals as equals,
+    is_config as is_config,
+    present as present,
+    source as source,
+    truthy as truthy,
+)
 from torchlosslint.flow.values import (
     MAX_ALTERNATIVES,
     MIXED,
     NO_GUARD,
     Choice,
-    Const,
     Fact,
     Guard,
     Tensor,
@@ -18,23 +28,12 @@ from torchlosslint.flow.values import (
     Value,
 )
 
-TRUTH = ("truth",)
 MAX_FACTS = 64  # of an alternative; more are forgotten, so that it holds in more cases than it should
 MAX_NEGATED = 4  # facts of a guard whose contrary is told fact by fact
 ANY = "any"  # of several guards one holds: `not (a and b)`
 MAX_WAYS = 4  # guards of such a fact
-MAX_TOGETHER = 4  # such facts that are held against each other
+MAX_TOGETHER = 3  # such facts that are held against each other
 MANY_ALTERNATIVES = 64  # of one value, from which on it is seen to at once that they are not too many
-
-
-def source(value: Unknown) -> tuple[str, object]:
-    """The source of facts about an unknown: "C" for a choice by configuration, "D" for data."""
-    return ("C" if value.config else "D", value.key)
-
-
-def is_config(fact: Fact) -> bool:
-    """Whether the fact is a choice of whoever runs the program, not one on data."""
-    return isinstance(fact[0], tuple) and fact[0][0] == "C"
 
 
 def compatible(a: Guard, b: Guard) -> bool:
@@ -44,10 +43,22 @@ def compatible(a: Guard, b: Guard) -> bool:
 
 @lru_cache(maxsize=16_384)
 def _compatible(a: Guard, b: Guard) -> bool:
-    several = [fact for fact in (*a, *b) if _several(fact[1])]
-    if several:
-        plain_a, plain_b = a.difference(several), b.difference(several)
-        return compatible(plain_a, plain_b) and _some_way(several, plain_a | plain_b)
+    several_a, several_b = _alternating(a), _alternating(b)
+    if several_a or several_b:
+        plain_a, plain_b = a.difference(several_a), b.difference(several_b)
+        if not compatible(plain_a, plain_b):
+            return False
+        # Each guard holds by itself: only what both speak of can contradict.
+        about_a, about_b = _spoken_of(a), _spoken_of(b)
+        several = {f for f in several_a if not about_b.isdisjoint(_sources(f))}
+        several.update([f for f in several_b if not about_a.isdisjoint(_sources(f))])
+        if not several:
+            return True
+        spoken = frozenset().union(*map(_sources, several))
+        held = frozenset([f for side in (plain_a, plain_b) for f in side if f[0] in spoken])
+        if len(several) > MAX_TOGETHER:
+            return all(_some_way([fact], held) for fact in several)
+        return _some_way(sorted(several, key=_positive), held)
     if not _sets_compatible(a, b):
         return False
     if len(a) > len(b):
@@ -117,6 +128,32 @@ def _several(what: object) -> bool:
     return isinstance(what, tuple) and what[0] == ANY
 
 
+@lru_cache(maxsize=16_384)
+def _alternating(guard: Guard) -> tuple[Fact, ...]:
+    """The facts of a guard that say that one of several holds."""
+    return tuple([fact for fact in guard if _several(fact[1])])
+
+
+@lru_cache(maxsize=16_384)
+def _spoken_of(guard: Guard) -> frozenset[object]:
+    """The sources of all facts of a guard."""
+    return frozenset().union(*map(_sources, guard))
+
+
+def _positive(fact: Fact) -> bool:
+    return not fact[2]
+
+
+def _sources(fact: Fact) -> frozenset[object]:
+    src, what, _ = fact
+    return _of_ways(what[1]) if _several(what) else frozenset((src,))  # type: ignore[index]
+
+
+@lru_cache(maxsize=4_096)
+def _of_ways(ways: frozenset[Guard]) -> frozenset[object]:
+    return frozenset([inner[0] for way in ways for inner in way])
+
+
 def _some_way(several: list[Fact], held: Guard) -> bool:
     """Whether each of the facts has a way that may hold together with the rest."""
     (_, what, polarity), *others = several
@@ -126,8 +163,6 @@ def _some_way(several: list[Fact], held: Guard) -> bool:
     open_ways = [way for way in ways if compatible(way, held)]
     if not others or not open_ways:
         return bool(open_ways)
-    if len(several) > MAX_TOGETHER:
-        return _some_way(others, held)
     return any(_some_way(others, held | way) for way in open_ways)
 
 
@@ -162,11 +197,6 @@ def disjoin(guards: list[Guard]) -> Guard:
     return out
 
 
-def at_least(value: Unknown, op: str, bound: float, polarity: bool) -> Guard:
-    """The guard that an unknown is (or is not) `<` or `>` a number."""
-    return frozenset(((source(value), (op, bound), polarity),))
-
-
 def _ordered(what: object) -> bool:
     return isinstance(what, tuple) and len(what) == 2 and what[0] in ("<", ">")
 
@@ -189,71 +219,22 @@ def _disagree(what: tuple[str, float], polarity: bool, other: object, other_pola
     return bool(high < low or (high == low and strict))
 
 
-# What is asked of a text.
-_QUESTIONS: dict[str, Callable[[str, str], bool]] = {
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "contains": str.__contains__,
-}
-
-
 def _holds(what: object, constant: object) -> bool | None:
     """Whether a constant is a text of which a question is true; None where that is no question of texts."""
     if not isinstance(what, tuple) or len(what) != 2 or not isinstance(constant, str):
         return None
-    question = _QUESTIONS.get(what[0])
+    question = QUESTIONS.get(what[0])
     return None if question is None else question(constant, what[1])
-
-
-def contains(value: Unknown, part: str, polarity: bool) -> Guard:
-    """The guard that an unknown text has (or has not) a part."""
-    return frozenset(((source(value), ("contains", part), polarity),))
 
 
 def _truth(what: object) -> bool | None:
     return bool(what[1]) if isinstance(what, tuple) and len(what) == 2 and what[0] == "=" else None
 
 
-def equals(value: Unknown, constant: object, polarity: bool) -> Guard:
-    """The guard that an unknown equals (or does not equal) a constant."""
-    return frozenset(((source(value), ("=", constant), polarity),))
-
-
 def about(facts: Guard, guard: Guard) -> Guard:
     """The facts that speak of a source that the guard speaks of."""
-    sources = {src for fact in guard for src in _sources(fact)}
+    sources = _spoken_of(guard)
     return frozenset(fact for fact in facts if not sources.isdisjoint(_sources(fact)))
-
-
-def _sources(fact: Fact) -> set[object]:
-    src, what, _ = fact
-    if not _several(what):
-        return {src}
-    return {inner[0] for way in what[1] for inner in way}  # type: ignore[index]
-
-
-def present(value: Value) -> Guard:
-    """That an unknown is not None, and nothing that it was taken from is."""
-    found: set[Fact] = set()
-    if isinstance(value, Unknown):
-        kind, key = source(value)
-        while True:
-            found.add(((kind, key), ("=", None), False))
-            if not (isinstance(key, tuple) and key[0] in ("attr", "item", "method")):
-                break
-            key = key[1]
-    return frozenset(found)
-
-
-def truthy(value: Unknown, polarity: bool) -> Guard:
-    """The guard that an unknown is true (or false); of `x.startswith("a")`, one on `x`."""
-    key = value.key
-    if value.config and isinstance(key, tuple) and len(key) == 4 and key[0] == "method":
-        _, text, name, args = key
-        if name in _QUESTIONS and len(args) == 1 and isinstance(args[0], Const):
-            if isinstance(args[0].value, str):
-                return frozenset(((("C", text), (name, args[0].value), polarity),))
-    return frozenset(((source(value), TRUTH, polarity),))
 
 
 def choose(alternatives: Iterable[tuple[Guard, Value]]) -> Value:
