@@ -6,13 +6,14 @@ import ast
 import sysconfig
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import ast_to_ir
 import msgspec
 import pytest
 from hypothesis import given, strategies as st
 
+from torchlosslint.flow import expressions
 from torchlosslint.syntax import ir, limits
 from torchlosslint.syntax.ast_lower import lower_ast
 from torchlosslint.syntax.cst_literals import integer_value, string_value
@@ -362,3 +363,7 @@ def test_a_module_in_less_memory_is_the_same_module() -> None:
     # A number that a hostile cache made up takes no memory.
     other.nodes = 10**15
     assert compact(other).nodes == 10**15
+
+
+def test_every_kind_of_expression_is_followed() -> None:
+    assert set(get_args(ir.Expr)) == set(expressions._HANDLERS)

@@ -66,7 +66,7 @@ class Configuration:
         """The settings of a file."""
         known = self._of_files.get(path)
         if known is None:
-            cut = path.rfind("/")
+            cut = path.rfind("/")  # of thousands of files, each is quick
             folder = path[:cut] if cut > 0 else os.path.dirname(path)
             known = self._of_files[path] = self.of(folder)
         return known
